@@ -1,0 +1,111 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v10"
+	"go.uber.org/zap/zapcore"
+)
+
+// Config is what the environment says about the whole process.
+type Config struct {
+	// Listen is the text of PARLEY_LISTEN. Load parses it into listeners, unless
+	// the command line names some.
+	Listen string `env:"PARLEY_LISTEN" envDefault:"echo://:12000" type:"listeners" doc:"what to serve: HANDLER[+unix]://ADDRESS[?key=value&...], several separated by commas or spaces"`
+
+	// Name is never empty after Load.
+	Name string `env:"PARLEY_NAME" type:"name" doc:"this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's)"`
+
+	// Admin is empty when there is to be no admin side.
+	Admin      string `env:"PARLEY_ADMIN" envDefault:"127.0.0.1:12001" type:"host:port" doc:"where the admin side (metrics, health, roster) is served; off or empty: nowhere"`
+	AdminPprof bool   `env:"PARLEY_ADMIN_PPROF" envDefault:"false" doc:"whether the admin side serves /debug/pprof too"`
+
+	LogFormat   LogFormat     `env:"PARLEY_LOG_FORMAT" envDefault:"auto" doc:"how log lines look; auto: console on a terminal, else json"`
+	LogLevel    zapcore.Level `env:"PARLEY_LOG_LEVEL" envDefault:"info" type:"debug|info|warn|error" doc:"the least severe log lines to write"`
+	LogMessages bool          `env:"PARLEY_LOG_MESSAGES" envDefault:"false" doc:"whether what clients send is logged"`
+
+	// Limits hold for each listener that does not say otherwise. MaxConns,
+	// MaxConnsPerIP and AcceptRate are also those of the whole process.
+	Limits
+
+	DrainDelay   time.Duration `env:"PARLEY_DRAIN_DELAY" envDefault:"0s" doc:"how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once"`
+	DrainTimeout time.Duration `env:"PARLEY_DRAIN_TIMEOUT" envDefault:"8s" doc:"how long sessions may take to finish once the listeners are closed; 0: they are cut at once"`
+}
+
+// Limits are the bounds on the clients of a listener. Each is a variable, which
+// holds for all listeners, and a key of the same name in lower case, which holds
+// for the listener it stands on.
+type Limits struct {
+	MaxConns      int64   `env:"PARLEY_MAX_CONNS" envDefault:"10000" doc:"connections at a time; 0: as many as the process may open files"`
+	MaxConnsPerIP int64   `env:"PARLEY_MAX_CONNS_PER_IP" envDefault:"0" doc:"connections at a time from one IPv4 address or IPv6 /64; 0: no limit"`
+	AcceptRate    float64 `env:"PARLEY_ACCEPT_RATE" envDefault:"0" doc:"connections accepted per second, the others wait in the kernel; 0: no limit"`
+
+	Allow Prefixes `env:"PARLEY_ALLOW" doc:"who may connect; empty: everyone"`
+	Deny  Prefixes `env:"PARLEY_DENY" doc:"who may not connect, even if allowed; empty: nobody"`
+
+	MaxMessage Bytes `env:"PARLEY_MAX_MESSAGE" envDefault:"8KiB" doc:"the longest message, 1B to 1GiB (the raw wire has none)"`
+
+	MessageTimeout time.Duration `env:"PARLEY_MESSAGE_TIMEOUT" envDefault:"30s" doc:"how long a message may take from its first byte to its end; 0: no limit"`
+	IdleTimeout    time.Duration `env:"PARLEY_IDLE_TIMEOUT" envDefault:"5m" doc:"how long a client may be silent between messages; 0: no limit"`
+	WriteTimeout   time.Duration `env:"PARLEY_WRITE_TIMEOUT" envDefault:"10s" doc:"how long a write may make no progress; 0: no limit"`
+}
+
+// maxMessage bounds MaxMessage: a message is held in memory whole, so anyone who
+// can connect can make the process hold that much.
+const maxMessage Bytes = 1 << 30
+
+// maxName is the longest host name of DNS; a greeting has no use for a longer one.
+const maxName = 253
+
+// settle fills in what no tag can say, and returns what is wrong with the values
+// in the form in which env reports a value that it cannot parse.
+func (c *Config) settle() []error {
+	faults := c.Limits.settle()
+	if c.Name == "" {
+		c.Name = hostName()
+	} else if len(c.Name) > maxName || strings.ContainsFunc(c.Name, notVisible) {
+		err := fmt.Errorf("a name is up to %d printable ASCII characters without spaces", maxName)
+		faults = append(faults, env.ParseError{Name: "Name", Err: err})
+	}
+	if strings.EqualFold(c.Admin, "off") {
+		c.Admin = ""
+	} else if _, first, last, err := parseAddress(c.Admin); err != nil {
+		faults = append(faults, env.ParseError{Name: "Admin", Err: err})
+	} else if first != last {
+		err := errors.New("the admin side has one port, not a range")
+		faults = append(faults, env.ParseError{Name: "Admin", Err: err})
+	}
+	return faults
+}
+
+// settle returns what is wrong with the limits; see Config.settle. It is the
+// Listener's settle too.
+func (l *Limits) settle() []error {
+	if l.MaxMessage < 1 || l.MaxMessage > maxMessage {
+		err := fmt.Errorf("a message is held in memory whole: from 1B to %v", maxMessage)
+		return []error{env.ParseError{Name: "MaxMessage", Err: err}}
+	}
+	return nil
+}
+
+// hostName returns the host's name as the greeting can say it: the kernel takes
+// any bytes for one, and has none in some sandboxes.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "parley"
+	}
+	return strings.Map(func(r rune) rune {
+		if notVisible(r) {
+			return '-'
+		}
+		return r
+	}, name)
+}
+
+// notVisible reports whether r is a space, a control character or not ASCII.
+func notVisible(r rune) bool { return r <= ' ' || r > '~' }

@@ -1,0 +1,146 @@
+package config_test
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+
+	"parley/config"
+)
+
+func ExampleLoad() {
+	environ := []string{"PARLEY_IDLE_TIMEOUT=1m", "PARLEY_LISTEN=echo://:12000, happy://localhost:8080-8081?idle_timeout=5s"}
+	_, listeners, _, err := config.Load(environ, nil, catalog)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, l := range listeners {
+		fmt.Println(l.Handler, l.Network, l.Addresses(), l.IdleTimeout)
+	}
+	// Output:
+	// echo tcp [:12000] 1m0s
+	// happy tcp [localhost:8080 localhost:8081] 5s
+}
+
+// All faults are reported at once, a line each, together with the warnings.
+func ExampleLoad_faults() {
+	environ := []string{"PARLEY_IDLE_TIMEOUT=5", "PARLEY_LISTEN=ehco://:1", "PARLEY_MAXCONNS=7"}
+	_, _, warnings, err := config.Load(environ, nil, catalog)
+	fmt.Println(warnings)
+	fmt.Println(err)
+	// Output:
+	// [PARLEY_MAXCONNS is not a variable of parley; did you mean PARLEY_MAX_CONNS?]
+	// PARLEY_IDLE_TIMEOUT="5": a duration needs a unit, as in 5s or 5m
+	// PARLEY_LISTEN: ehco://:1: unknown handler "ehco" (did you mean "echo"?); valid: chargen, counting, echo, happy, register
+}
+
+func ExampleListener_String() {
+	_, listeners, _, _ := config.Load(nil, []string{"echo+unix:///run/parley.sock?wire=raw&prefix=a%2Cb"}, catalog)
+	fmt.Println(listeners[0])
+	fmt.Println(listeners[0].Label)
+	// Output:
+	// echo+unix:///run/parley.sock?prefix=a%2Cb&wire=raw
+	// echo+unix:///run/parley.sock
+}
+
+func ExampleListener_Addresses() {
+	_, listeners, _, _ := config.Load(nil, []string{"echo://[::1]:9000-9002"}, catalog)
+	fmt.Println(listeners[0].Addresses())
+	// Output: [[::1]:9000 [::1]:9001 [::1]:9002]
+}
+
+// Own tells a listener's own cap, which stands beside that of the process, from
+// the one that it shares with all others.
+func ExampleListener() {
+	_, listeners, _, _ := config.Load(nil, []string{"echo://:1?max_conns=5", "echo://:2"}, catalog)
+	for _, l := range listeners {
+		_, own := l.Own["max_conns"]
+		fmt.Println(l.Label, l.MaxConns, own)
+	}
+	// Output:
+	// echo://:1 5 true
+	// echo://:2 10000 false
+}
+
+func ExampleBytes() {
+	var b config.Bytes
+	for _, text := range []string{"8192", "8KB", "8K"} {
+		err := b.UnmarshalText([]byte(text))
+		fmt.Println(b, int64(b), err)
+	}
+	// Output:
+	// 8KiB 8192 <nil>
+	// 8KB 8000 <nil>
+	// 8KB 8000 a size is a whole number and a unit (B, KiB, MiB, GiB, or KB, MB, GB for powers of 1000), as in 8KiB
+}
+
+func ExamplePrefixes() {
+	var p config.Prefixes
+	fmt.Println(p.UnmarshalText([]byte("10.1.2.3/8")))
+	fmt.Println(p.UnmarshalText([]byte("10.0.0.0/8 2001:db8::1")), p)
+	fmt.Println(p.Contains(netip.MustParseAddr("::ffff:10.1.2.3")))
+	// Output:
+	// "10.1.2.3/8" has bits beyond its mask: write 10.0.0.0/8 for the network, or 10.1.2.3 for the one address
+	// <nil> 10.0.0.0/8,2001:db8::1/128
+	// true
+}
+
+func ExampleVariables() {
+	for _, v := range config.Variables()[:3] {
+		fmt.Printf("%s=%s (%s)\n", v.Name, v.Default, v.Type)
+	}
+	// Output:
+	// PARLEY_LISTEN=echo://:12000 (listeners)
+	// PARLEY_NAME= (name)
+	// PARLEY_ADMIN=127.0.0.1:12001 (host:port)
+}
+
+func ExampleWriteTable() {
+	_ = config.WriteTable(os.Stdout)
+	// Output:
+	// VARIABLE                 TYPE                   DEFAULT          MEANING
+	// PARLEY_LISTEN            listeners              echo://:12000    what to serve: HANDLER[+unix]://ADDRESS[?key=value&...], several separated by commas or spaces
+	// PARLEY_NAME              name                   -                this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's)
+	// PARLEY_ADMIN             host:port              127.0.0.1:12001  where the admin side (metrics, health, roster) is served; off or empty: nowhere
+	// PARLEY_ADMIN_PPROF       boolean                false            whether the admin side serves /debug/pprof too
+	// PARLEY_LOG_FORMAT        auto|console|json      auto             how log lines look; auto: console on a terminal, else json
+	// PARLEY_LOG_LEVEL         debug|info|warn|error  info             the least severe log lines to write
+	// PARLEY_LOG_MESSAGES      boolean                false            whether what clients send is logged
+	// PARLEY_MAX_CONNS         integer                10000            connections at a time; 0: as many as the process may open files
+	// PARLEY_MAX_CONNS_PER_IP  integer                0                connections at a time from one IPv4 address or IPv6 /64; 0: no limit
+	// PARLEY_ACCEPT_RATE       number                 0                connections accepted per second, the others wait in the kernel; 0: no limit
+	// PARLEY_ALLOW             CIDR list              -                who may connect; empty: everyone
+	// PARLEY_DENY              CIDR list              -                who may not connect, even if allowed; empty: nobody
+	// PARLEY_MAX_MESSAGE       bytes                  8KiB             the longest message, 1B to 1GiB (the raw wire has none)
+	// PARLEY_MESSAGE_TIMEOUT   duration               30s              how long a message may take from its first byte to its end; 0: no limit
+	// PARLEY_IDLE_TIMEOUT      duration               5m               how long a client may be silent between messages; 0: no limit
+	// PARLEY_WRITE_TIMEOUT     duration               10s              how long a write may make no progress; 0: no limit
+	// PARLEY_DRAIN_DELAY       duration               0s               how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once
+	// PARLEY_DRAIN_TIMEOUT     duration               8s               how long sessions may take to finish once the listeners are closed; 0: they are cut at once
+}
+
+func ExampleWriteMarkdown() {
+	_ = config.WriteMarkdown(os.Stdout)
+	// Output:
+	// | variable | type | default | meaning |
+	// | --- | --- | --- | --- |
+	// | `PARLEY_LISTEN` | listeners | `echo://:12000` | what to serve: HANDLER[+unix]://ADDRESS[?key=value&...], several separated by commas or spaces |
+	// | `PARLEY_NAME` | name |  | this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's) |
+	// | `PARLEY_ADMIN` | host:port | `127.0.0.1:12001` | where the admin side (metrics, health, roster) is served; off or empty: nowhere |
+	// | `PARLEY_ADMIN_PPROF` | boolean | `false` | whether the admin side serves /debug/pprof too |
+	// | `PARLEY_LOG_FORMAT` | auto\|console\|json | `auto` | how log lines look; auto: console on a terminal, else json |
+	// | `PARLEY_LOG_LEVEL` | debug\|info\|warn\|error | `info` | the least severe log lines to write |
+	// | `PARLEY_LOG_MESSAGES` | boolean | `false` | whether what clients send is logged |
+	// | `PARLEY_MAX_CONNS` | integer | `10000` | connections at a time; 0: as many as the process may open files |
+	// | `PARLEY_MAX_CONNS_PER_IP` | integer | `0` | connections at a time from one IPv4 address or IPv6 /64; 0: no limit |
+	// | `PARLEY_ACCEPT_RATE` | number | `0` | connections accepted per second, the others wait in the kernel; 0: no limit |
+	// | `PARLEY_ALLOW` | CIDR list |  | who may connect; empty: everyone |
+	// | `PARLEY_DENY` | CIDR list |  | who may not connect, even if allowed; empty: nobody |
+	// | `PARLEY_MAX_MESSAGE` | bytes | `8KiB` | the longest message, 1B to 1GiB (the raw wire has none) |
+	// | `PARLEY_MESSAGE_TIMEOUT` | duration | `30s` | how long a message may take from its first byte to its end; 0: no limit |
+	// | `PARLEY_IDLE_TIMEOUT` | duration | `5m` | how long a client may be silent between messages; 0: no limit |
+	// | `PARLEY_WRITE_TIMEOUT` | duration | `10s` | how long a write may make no progress; 0: no limit |
+	// | `PARLEY_DRAIN_DELAY` | duration | `0s` | how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once |
+	// | `PARLEY_DRAIN_TIMEOUT` | duration | `8s` | how long sessions may take to finish once the listeners are closed; 0: they are cut at once |
+}
