@@ -1,0 +1,78 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net"
+
+	"go.uber.org/zap"
+
+	"parley/protocol"
+)
+
+// A Handler holds a conversation with each client of a listener.
+type Handler interface {
+	// Serve holds the conversation with one client; when it returns, what was replied is sent and the connection is
+	// closed. An error that came from the Session is returned as it is: the server knows why the connection ended. ErrFull and
+	// Finished have a meaning of their own; any other error is logged, and the client is told ERR internal, as it is
+	// after a panic.
+	Serve(s Session) error
+}
+
+// Func makes a Handler of a function.
+type Func func(s Session) error
+
+// Serve calls f.
+func (f Func) Serve(s Session) error { return f(s) }
+
+// ErrFull is returned by a handler that has no room for this client, who is told ERR server_full.
+var ErrFull = errors.New("handler has no room for another client")
+
+// Finished is returned by a handler whose work is done, after the last client's conversation: the whole daemon drains and
+// ends with exit status 0.
+type Finished struct {
+	// Report is what the handler has to say at the end, a log line each.
+	Report []string
+}
+
+// Error says that the handler has finished.
+func (Finished) Error() string { return "handler has finished its work" }
+
+// A Session is one client's conversation, as its handler sees it.
+type Session interface {
+	// ID is the number the client was told: unique for the life of the process, in order of arrival, from 1.
+	ID() uint64
+	// RemoteAddr is the client's address, and LocalAddr the one that it reached.
+	RemoteAddr() net.Addr
+	LocalAddr() net.Addr
+	// Context ends when the connection is over or is being cut off. It does not end when the server begins to drain: the
+	// message in hand is to be answered.
+	Context() context.Context
+	// Logger writes log lines that carry the client's ID and address. It is made when first asked for.
+	Logger() *zap.Logger
+
+	// Messages waits for the client's messages and yields them, until there are no more: the client has ended its side, the
+	// connection is lost or over a limit, or the server drains. A message is valid, and may be changed, within its
+	// round of the loop, and no longer when the loop has been left: who keeps it copies it. A loop that was left may be
+	// taken up again by another call. Only Serve's own goroutine may call it.
+	Messages() iter.Seq[[]byte]
+	// Reply sends one message that says text. The error is of no interest but to end the conversation; it is the same one for
+	// all later calls. Reply, Echo, Record and Flush may be called by several goroutines at once.
+	//
+	// Where further messages have already come in, replies to them are gathered and sent together, at the latest when the
+	// last one has been handled. A handler that takes its time over a message calls Flush before.
+	Reply(text string) error
+	// Echo is like Reply, with a message of Messages behind prefix. An empty prefix gives the message back as it came.
+	Echo(prefix string, msg []byte) error
+	// Record is like Reply, with fields under a word.
+	Record(word string, fields []protocol.Field) error
+	// Flush sends what has been gathered.
+	Flush() error
+
+	// Text returns what a message of Messages says to a person, and Fields the fields of one that has some.
+	Text(msg []byte) string
+	Fields(msg []byte) ([]protocol.Field, bool)
+	// Register notes who the client says it is, for the log. Any goroutine may call it; the last one counts.
+	Register(name, email string)
+}

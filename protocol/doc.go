@@ -1,0 +1,59 @@
+// Package protocol is the wire of parley: how the greeting, the messages and the errors are written and read, in both
+// directions. Server and client share it. It knows bytes, and nothing of sockets, time or policy.
+//
+// Everything on a connection is a message. First comes the server's greeting, then each side sends messages when it likes,
+// and when the server ends the conversation for a reason that the client should know, its last message is an error. A
+// listener speaks one wire format for all of this.
+//
+// # The text wire
+//
+// A message is a line. In this dialogue, C is the client, S the server, and the client ends its side at the end:
+//
+//	S: HELLO clientid=17 you=203.0.113.9:51544 me=10.2.1.4:12000 name=pod-x handler=echo LF
+//	C: hi LF
+//	S: ECHO: hi LF
+//	C: there CR LF
+//	S: ECHO: there LF
+//	C: bye (end of its side)
+//	S: ECHO: bye LF (end)
+//
+// The greeting is the word HELLO and words of the form key=value, in any order, one space between them, clientid always
+// among them. Values have no spaces, and the line is printable ASCII: a line that is not is no greeting, and no error
+// either. A reader ignores the keys it does not know.
+//
+// An error is the word ERR, the reason and words of the form key=value:
+//
+//	C: (9000 bytes without a newline)
+//	S: ERR line_too_long limit=8192 LF (end)
+//
+// A line ends with LF, with CR LF, or with CR NUL, which some telnet clients send (RFC 1123, 3.3.1). Further CRs in front
+// of that, and those at the end of an unfinished line, are dropped; a CR elsewhere, and a NUL that follows none, belong to the
+// line. An empty line is a message. What is written ends with LF.
+//
+// What stands unfinished when the peer ends its side is a message too. So is, as long as the peer has never sent a
+// newline, what stands unfinished when it has been quiet for a while; how long is for the reader of the socket to
+// measure (Pending is Quiet). A newline that is the next thing to come then belongs to that message:
+//
+//	C: Test (quiet)
+//	S: ECHO: Test LF
+//	C: LF
+//	C: again LF
+//	S: ECHO: again LF
+//
+// Here the client has sent a newline, and from then on only newlines and the end of its side end a message, so that a
+// lost packet never splits a line.
+//
+// The limit counts the bytes of a line without what ends it; further CRs do count. It holds for a line that has not ended
+// yet, too.
+//
+// Telnet's commands (RFC 854: 255 and one to three bytes behind it, or a subnegotiation) are dropped wherever they stand, and
+// never answered. The byte 255 itself is no part of any message, so that nothing sent back can begin a negotiation.
+//
+// # The raw wire
+//
+// A message is whatever one read returns, and is given back as it came; what the server says of its own ends with LF.
+// There are no errors. A greeting comes only when it is asked for, and is then the line of the text wire:
+//
+//	C: 00 01 02
+//	S: 00 01 02
+package protocol

@@ -1,0 +1,69 @@
+package protocol_test
+
+import (
+	"errors"
+	"testing"
+
+	"parley/protocol"
+)
+
+func TestParseGreeting(t *testing.T) {
+	t.Parallel()
+	full := protocol.Greeting{
+		ClientID: 17, You: "203.0.113.9:51544", Me: "10.2.1.4:12000", Name: "pod-x", Handler: "echo",
+	}
+	tests := []struct {
+		line string
+		want protocol.Greeting
+		err  string
+	}{
+		{line: "HELLO clientid=17 you=203.0.113.9:51544 me=10.2.1.4:12000 name=pod-x handler=echo", want: full},
+		{line: "HELLO handler=echo name=pod-x me=10.2.1.4:12000 you=203.0.113.9:51544 clientid=17", want: full},
+		{line: "HELLO clientid=0", want: protocol.Greeting{}},
+		{line: "HELLO clientid=18446744073709551615", want: protocol.Greeting{ClientID: 1<<64 - 1}},
+		{line: "HELLO  clientid=1   name=x ", want: protocol.Greeting{ClientID: 1, Name: "x"}},
+		{line: "HELLO via=proxy clientid=1 tls sni=a=b =", want: protocol.Greeting{ClientID: 1}},
+		{line: "HELLO clientid=1 name=a=b handler=", want: protocol.Greeting{ClientID: 1, Name: "a=b"}},
+
+		{line: "", err: `no greeting: it does not begin with "HELLO "`},
+		{line: "HELLO", err: `no greeting: it does not begin with "HELLO "`},
+		{line: "hello clientid=1", err: `no greeting: it does not begin with "HELLO "`},
+		{line: "HELLO. I am the Happy Server :-)", err: `no greeting: it does not begin with "HELLO "`},
+		{line: "HELLO world", err: `no greeting: it names no clientid`},
+		{line: "HELLO clientid", err: `no greeting: clientid="" is no number`},
+		{line: "HELLO clientid=-1", err: `no greeting: clientid="-1" is no number`},
+		{line: "HELLO clientid=18446744073709551616", err: `no greeting: clientid="18446744073709551616" is no number`},
+		{
+			line: "HELLO clientid=0123456789012345678901234567890123456789",
+			err:  `no greeting: clientid="012345678901234567890123456789" is no number`,
+		},
+		// What is read is shown, so it has to be harmless; and what Unicode calls a space must not end a word.
+		{line: "HELLO clientid=1 name=\x1b[31mred", err: `no greeting: it is not printable ASCII`},
+		{line: "HELLO clientid=1\tname=x", err: `no greeting: it is not printable ASCII`},
+		{line: "HELLO clientid=1 name=a\u00a0handler=b", err: `no greeting: it is not printable ASCII`},
+		{line: "HELLO clientid=1 name=a\x7f", err: `no greeting: it is not printable ASCII`},
+		{line: "HELLO clientid=1\n", err: `no greeting: it is not printable ASCII`},
+	}
+	for _, tt := range tests {
+		got, err := protocol.ParseGreeting([]byte(tt.line))
+		if got != tt.want {
+			t.Errorf("%q: got %+v, want %+v", tt.line, got, tt.want)
+		}
+		switch {
+		case tt.err == "" && err != nil:
+			t.Errorf("%q: %v", tt.line, err)
+		case tt.err != "" && (err == nil || err.Error() != tt.err || !errors.Is(err, protocol.ErrNoGreeting)):
+			t.Errorf("%q: error %v, want %s", tt.line, err, tt.err)
+		}
+	}
+}
+
+// TestAppendGreeting_oddValues: whatever a host or a socket's path is called, the greeting stays one line, and its words stay apart.
+func TestAppendGreeting_oddValues(t *testing.T) {
+	t.Parallel()
+	g := protocol.Greeting{ClientID: 1, You: "unix", Me: "/run/my socket\n", Name: "büro", Handler: "a=b\x7f\xff"}
+	const want = "HELLO clientid=1 you=unix me=/run/my_socket_ name=b__ro handler=a=b__\n"
+	if got := (protocol.Text{}).AppendGreeting(nil, g); string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
