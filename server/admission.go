@@ -1,0 +1,109 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+
+	"go.uber.org/zap"
+)
+
+// MaxRefused is how many connections may be on their way out at a time after they were turned away, each with a goroutine and a file for
+// up to refusedLinger. Those beyond it are told and closed at once, at the price that one who had already sent
+// something may miss what it is told.
+const MaxRefused = 512
+
+// admit gives a new connection its ID and either starts its conversation or turns it away. Admission and the start of the
+// goroutine stand under the lock that Shutdown takes, so that no connection slips by it.
+func (s *Server) admit(l *Listener, nc net.Conn) {
+	c := newConn(l, nc)
+	ip := remoteIP(c.remote)
+	c.capKey = capKey(ip)
+
+	s.mu.Lock()
+	s.lastID++
+	c.id = s.lastID
+	l.tally.accepted++
+	reason, refused := s.refuses(l, c, ip)
+	started := true
+	if refused {
+		l.tally.closed[reason]++
+		c.refused = true
+		c.end(&ending{reason: reason})
+		if started = reason != Denied && s.refused < MaxRefused && !s.closed; started {
+			s.refused++
+		}
+	} else {
+		s.quota.take(c.capKey)
+		l.quota.take(c.capKey)
+		l.tally.active++
+	}
+	if started {
+		s.conns[c] = struct{}{}
+		s.conversations.Go(c.serve)
+	}
+	s.mu.Unlock()
+
+	if refused {
+		s.logRefused(c, reason)
+	}
+	if !started {
+		c.dismiss()
+	}
+}
+
+// refuses returns the reason why a connection can't be served. The caller holds mu.
+func (s *Server) refuses(l *Listener, c *conn, ip netip.Addr) (Reason, bool) {
+	switch {
+	case s.closed:
+		return ShuttingDown, true
+	case !l.Limits.allows(ip):
+		return Denied, true
+	}
+	if reason, refused := s.quota.refuses(c.capKey); refused {
+		return reason, true
+	}
+	return l.quota.refuses(c.capKey)
+}
+
+// forget takes a connection that is closed off the books.
+func (s *Server) forget(c *conn, reason Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := c.ln
+	delete(s.conns, c)
+	l.tally.add(c.traffic())
+	if c.refused {
+		s.refused--
+		return
+	}
+	s.quota.release(c.capKey)
+	l.quota.release(c.capKey)
+	l.tally.active--
+	l.tally.closed[reason]++
+}
+
+// logRefused says at most once a second that connections are turned away; how many it is, the metrics say.
+func (s *Server) logRefused(c *conn, reason Reason) {
+	if reason == Denied || reason == ShuttingDown {
+		return
+	}
+	s.refusals.Do(func() {
+		s.mu.Lock()
+		total := c.ln.tally.closed[reason]
+		s.mu.Unlock()
+		s.log.Warn("turning connections away", zap.String("reason", reason.String()), zap.String("listener", c.ln.Label),
+			zap.String("peer", addrString(c.remote)), zap.Uint64("so_far", total))
+	})
+}
+
+// dismiss closes a connection that was turned away, without a goroutine: its socket is new, so that the system takes the
+// few bytes at once.
+func (c *conn) dismiss() {
+	c.tell(c.ending.Load().reason)
+	c.t.close()
+	c.ln.tally.duration.Observe(float64(c.srv.now()-c.began) / 1e9)
+	c.srv.mu.Lock()
+	c.ln.tally.add(c.traffic())
+	c.srv.mu.Unlock()
+	c.logEnd()
+}

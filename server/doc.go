@@ -1,0 +1,51 @@
+// Package server accepts connections and holds a handler's conversation with each: admission, limits, the life of a
+// connection, the drain, counts and log lines. It knows no wire format (package protocol) and no conversation
+// (package handler).
+//
+//	srv := server.New(server.Config{Log: log})
+//	echo := srv.NewListener(server.ListenerConfig{Label: "echo", Handler: h, Greeting: true})
+//	sockets, err := server.Listen(ctx, "tcp", ":12000")
+//	...
+//	go echo.Serve(sockets[0])
+//	...
+//	srv.Shutdown(ctx)
+//
+// # The life of a connection
+//
+//	Listener.Serve            one goroutine a socket
+//	  accept ................ on an error a pause, 5 ms to 1 s; only a closed socket ends it
+//	  admit ................. under the lock: ID, lists, caps, books, then one goroutine a connection
+//	     |
+//	     |  refused                             admitted
+//	     |                                         |
+//	     |                                       greet
+//	     |                                         |
+//	     |             converse: Handler.Serve <---+
+//	     |                   |
+//	     |            for msg := range Messages()      <------------------------------+
+//	     |                   |                                                       |
+//	     |        transport.receive waits, no buffer held                            |
+//	     |            |              |               |                               |
+//	     |        takeInput      deadline passed   end, error                        |
+//	     |            |              |               |                               |
+//	     |      Decoder.Feed     fellDue: quiet,   the ending                        |
+//	     |      Decoder.Next     idle, message     is noted                          |
+//	     |            |          timeout, drain      |                               |
+//	     |      the handler's         |              |                               |
+//	     |      loop body: Reply -> gather -> send   |                               |
+//	     |            +--------- again --------------|-------------------------------+
+//	     |                                           |
+//	     +-----------> finish <----------------------+
+//	                     |
+//	      flush, tell the reason, half-close, linger, close
+//	                     |
+//	      off the books, one log line
+//
+// Every connection ends by finish, and for one Reason, the first that is noted: by the connection's own goroutine, by one
+// that replies, or by the drain.
+//
+// # Goroutines
+//
+// Each connection has one, which Shutdown waits for. It alone reads, and it runs the handler. Replies may come from any
+// goroutine, one at a time under conn.mu. Nobody holds Server.mu while reading, writing or logging.
+package server

@@ -1,0 +1,23 @@
+package server
+
+import (
+	"context"
+	"net"
+)
+
+// ListenAll opens the same port on each of a name's addresses. What names this machine has is not for a test to say.
+func ListenAll(ctx context.Context, hosts []string, port string) ([]net.Listener, error) {
+	return listenAll(ctx, "", hosts, port)
+}
+
+// Books returns how many entries the server and these listeners still have in their books: connections, those that are being
+// turned away, addresses, and what is counted against caps. It is 0 when nobody is connected.
+func (s *Server) Books(listeners ...*Listener) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.conns) + s.refused + s.quota.count + len(s.quota.byIP)
+	for _, l := range listeners {
+		n += l.quota.count + len(l.quota.byIP)
+	}
+	return n
+}

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+// How long and for how much a closing connection waits for the client to end its side. Closing while input stands unread
+// makes the system drop answers that are still on their way, so what the client still sends is read and thrown away.
+const (
+	lingerTimeout      = 5 * time.Second // as nginx's lingering_timeout
+	shortLingerTimeout = time.Second     // for one who was turned away, and while the server drains
+	lingerBytes        = 16 << 20
+)
+
+// finish is the one way in which every connection ends: what was gathered is sent, the client is told why, our side is ended,
+// the client's side is read to its end, the connection is closed, counted and logged.
+//
+//go:noinline
+func (c *conn) finish() {
+	reason := c.ending.Load().reason
+	if !reason.broken() {
+		c.tell(reason)
+	}
+	switch {
+	case reason.broken(), c.failed():
+		c.t.reset()
+	case c.eof:
+		c.t.close()
+	default:
+		c.t.closeWrite()
+		c.linger()
+		c.t.close()
+	}
+	c.endContext()
+	c.ln.tally.duration.Observe(float64(c.srv.now()-c.began) / 1e9)
+	c.srv.forget(c, reason)
+	c.logEnd()
+}
+
+// linger reads and throws away what the client still sends, until it ends its side or enough was waited for it.
+func (c *conn) linger() {
+	left := lingerBytes
+	discard := func(piece []byte) bool {
+		c.received.Store(c.received.Load() + uint64(len(piece)))
+		left -= len(piece)
+		return left > 0
+	}
+	timeout := lingerTimeout
+	if c.refused {
+		timeout = shortLingerTimeout
+	}
+	began := c.srv.now()
+	by := began + int64(timeout)
+	for {
+		c.t.setReadDeadline(c.srv.at(by))
+		// The drain is looked at after that, because Shutdown sets the deadline too, after it has published the drain.
+		if d := c.srv.drain.Load(); d != nil && max(d.began, began)+d.linger < by {
+			by = max(d.began, began) + d.linger
+			continue
+		}
+		err := c.t.receive(discard)
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.srv.now() >= by {
+			return
+		}
+	}
+}

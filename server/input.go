@@ -1,0 +1,204 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"os"
+
+	"parley/protocol"
+)
+
+// Messages yields the client's messages; see handler.Session.
+func (c *conn) Messages() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if c.ending.Load() != nil || c.eof {
+			return
+		}
+		c.yield = yield
+		c.looping.Store(true)
+		defer c.looping.Store(false)
+		// A loop that was left in the middle of a piece goes on there.
+		if c.deliver() {
+			c.await()
+		}
+	}
+}
+
+// await receives until there is no more to come or the handler leaves the loop. The connection spends its idle time in
+// here.
+func (c *conn) await() {
+	for {
+		err := c.t.receive(c.input)
+		if err == nil || !c.waited(err) {
+			return
+		}
+	}
+}
+
+// takeInput takes a piece of input from the transport. It is false when the loop over the messages ends.
+func (c *conn) takeInput(piece []byte) bool {
+	c.received.Store(c.received.Load() + uint64(len(piece)))
+	c.dec.Feed(piece)
+	return c.deliver()
+}
+
+// deliver hands the handler every whole message, and notes when that was done and what stands unfinished then. It is
+// false when the loop over the messages ends.
+func (c *conn) deliver() bool {
+	messages := c.messagesIn.Load()
+	more := c.handAll()
+	c.uncork()
+	now := c.srv.now()
+	c.lastInput = now
+	if c.messagesIn.Load() != messages {
+		c.lastActive.Store(now)
+	}
+	if !more {
+		return false
+	}
+	c.settle(now)
+	return c.takesMore(now)
+}
+
+// handAll hands the handler every whole message. It is false when the loop over the messages ends.
+func (c *conn) handAll() bool {
+	for {
+		msg, ok, err := c.dec.Next()
+		if err != nil {
+			c.end(endingOf(err))
+			return false
+		}
+		if !ok {
+			return true
+		}
+		c.messageBegan = 0
+		if more := c.dec.More(); more != c.corked.Load() {
+			c.corked.Store(more)
+			c.owing = true
+		}
+		if !c.hand(msg) {
+			c.dec.Hold()
+			return false
+		}
+	}
+}
+
+// hand gives the handler one message. It is false when the handler leaves the loop, or the conversation is over.
+func (c *conn) hand(msg []byte) bool {
+	c.messagesIn.Store(c.messagesIn.Load() + 1)
+	if c.srv.logMessages {
+		c.logMessage(msg)
+	}
+	return c.yield(msg) && c.ending.Load() == nil
+}
+
+// uncork sends what was gathered in a piece of several messages and did not go along with a reply to the last of them: the
+// handler may have had none for it, or the decoder may have swallowed it.
+func (c *conn) uncork() {
+	if c.owing {
+		c.owing = false
+		c.corked.Store(false)
+		_ = c.Flush()
+	}
+}
+
+// settle notes what stands unfinished after a piece, and sees to it that the read deadline comes no later than anything
+// that falls due. A deadline that comes too early is put right when it fires: so one who keeps talking costs
+// no timer per message.
+func (c *conn) settle(now int64) {
+	pending := c.dec.Pending()
+	switch {
+	case pending == protocol.Nothing:
+		c.messageBegan = 0
+	case c.messageBegan == 0:
+		c.messageBegan = now
+	}
+	if due := c.due(pending); due != 0 && (c.armed == 0 || due < c.armed) {
+		c.arm(due)
+	}
+}
+
+// due is when the next of the message timeout, the idle timeout and the flush of a quiet client falls, 0 for never.
+func (c *conn) due(pending protocol.Pending) int64 {
+	limits := &c.ln.Limits
+	var due int64
+	if limit := limits.MessageTimeout; pending != protocol.Nothing && limit > 0 {
+		due = c.messageBegan + int64(limit)
+	} else if limit := limits.IdleTimeout; limit > 0 {
+		due = max(c.lastActive.Load(), c.messageBegan) + int64(limit)
+	}
+	if pending == protocol.Quiet && c.ln.Flush > 0 {
+		if quiet := c.lastInput + int64(c.ln.Flush); due == 0 || quiet < due {
+			due = quiet
+		}
+	}
+	return due
+}
+
+// arm sets the read deadline. Shutdown sets it too, from another goroutine and after it has published the drain: so
+// whoever comes last, it is no later than the drain allows.
+func (c *conn) arm(at int64) {
+	c.armed = at
+	c.t.setReadDeadline(c.srv.at(at))
+	if by := c.drainBy(); by != 0 && (at == 0 || by < at) {
+		c.armed = by
+		c.t.setReadDeadline(c.srv.at(by))
+	}
+}
+
+// waited deals with what ended a wait for input. It reports whether to wait again.
+//
+//go:noinline
+func (c *conn) waited(err error) bool {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return c.fellDue()
+	case errors.Is(err, io.EOF):
+		c.eof = true
+		c.finishMessage()
+		return false
+	}
+	c.end(endingOf(err))
+	return false
+}
+
+// fellDue does what the passing of the read deadline asks for. It reports whether to wait again.
+func (c *conn) fellDue() bool {
+	now := c.srv.now()
+	if by := c.drainBy(); by != 0 && now >= by {
+		return c.looksAgain(now)
+	}
+	pending := c.dec.Pending()
+	limits := &c.ln.Limits
+	switch {
+	case pending != protocol.Nothing && limits.MessageTimeout > 0 && now >= c.messageBegan+int64(limits.MessageTimeout):
+		c.end(&ending{reason: MessageTimeout})
+		return false
+	case pending == protocol.Quiet && c.ln.Flush > 0 && now >= c.lastInput+int64(c.ln.Flush):
+		if !c.finishMessage() {
+			return false
+		}
+		pending = protocol.Nothing
+		c.messageBegan = 0
+		c.lastActive.Store(now)
+	}
+	due := c.due(pending)
+	if due != 0 && now >= due {
+		c.end(&ending{reason: IdleTimeout})
+		return false
+	}
+	c.arm(due)
+	return true
+}
+
+// finishMessage hands over what stands unfinished as the last message, or as one that silence has ended. It is false when
+// the loop over the messages ends.
+func (c *conn) finishMessage() bool {
+	msg, ok, err := c.dec.Finish()
+	if err != nil {
+		c.end(endingOf(err))
+		return false
+	}
+	return !ok || c.hand(msg)
+}

@@ -1,0 +1,137 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"parley/handler"
+	"parley/protocol"
+)
+
+// ListenerConfig says how the connections of a listener are served.
+type ListenerConfig struct {
+	Label       string          // what it is called in metrics and log lines, such as echo://:12000
+	HandlerName string          // what its handler is called in the greeting, in metrics and log lines
+	Handler     handler.Handler // who answers
+	Wire        protocol.Wire   // how greeting, messages and errors are written; nil: text
+	Greeting    bool            // tell each client its ID first
+	Flush       time.Duration   // how long a client that has never sent a newline stays quiet until that ends its message; 0: for ever
+	Limits      Limits
+}
+
+// A Listener is one configured listener. It may serve several sockets, as a port range does.
+type Listener struct {
+	// Static after construction.
+	ListenerConfig
+	srv     *Server
+	limiter *rate.Limiter // nil: none
+
+	// Guarded by Server.mu.
+	quota quota
+	tally *tally // shared by listeners of the same label
+}
+
+// NewListener adds a listener to the server. All its metrics exist from now on.
+func (s *Server) NewListener(c ListenerConfig) *Listener {
+	if c.Wire == nil {
+		c.Wire = protocol.Text{}
+	}
+	l := &Listener{
+		ListenerConfig: c,
+		srv:            s,
+		limiter:        s.limiter,
+		quota:          quota{max: c.Limits.MaxConns, maxPerIP: c.Limits.MaxConnsPerIP},
+	}
+	if own := newLimiter(c.Limits.AcceptRate); own != nil {
+		l.limiter = own
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.tally = s.tallyOf(c.Label, c.HandlerName)
+	return l
+}
+
+// The pause after a failed accept, doubled from the first to the longest: without one a core spins while there are no more
+// files to be had, and with a longer one clients would wait for longer than a second after there are.
+const (
+	firstAcceptPause   = 5 * time.Millisecond
+	longestAcceptPause = time.Second
+)
+
+// Serve accepts connections from socket, which it closes, until Shutdown; then it returns ErrServerClosed. Nothing else but
+// a socket that somebody else has closed ends it: every other error is logged, and accepting goes on after a pause.
+func (l *Listener) Serve(socket net.Listener) error {
+	defer socket.Close()
+	if !l.srv.track(socket) {
+		return ErrServerClosed
+	}
+	defer l.srv.untrack(socket)
+	var pause time.Duration
+	for {
+		if l.limiter != nil && l.limiter.Wait(l.srv.accepting) != nil {
+			return ErrServerClosed
+		}
+		nc, err := socket.Accept()
+		if err == nil {
+			pause = 0
+			l.srv.admit(l, nc)
+			continue
+		}
+		if l.srv.accepting.Err() != nil {
+			return ErrServerClosed
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		pause = min(max(2*pause, firstAcceptPause), longestAcceptPause)
+		l.acceptFailed(err, pause)
+		if !sleep(l.srv.accepting, pause) {
+			return ErrServerClosed
+		}
+	}
+}
+
+func (l *Listener) acceptFailed(err error, pause time.Duration) {
+	l.srv.mu.Lock()
+	l.tally.acceptErrors++
+	failed := l.tally.acceptErrors
+	l.srv.mu.Unlock()
+	l.srv.acceptErrors.Do(func() {
+		l.srv.log.Error("cannot accept connections, trying again", zap.String("listener", l.Label), zap.Error(err),
+			zap.Duration("pause", pause), zap.Uint64("errors", failed))
+	})
+}
+
+// sleep waits for d; it is false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// track notes a socket that Shutdown has to close; it is false when that has happened already.
+func (s *Server) track(socket net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.sockets[socket] = struct{}{}
+	return true
+}
+
+func (s *Server) untrack(socket net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sockets, socket)
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// loggedBytes is how much of a message the log shows.
+const loggedBytes = 256
+
+// logMessage shows what a client said.
+//
+//go:noinline
+func (c *conn) logMessage(msg []byte) {
+	c.srv.log.Info("message", zap.Uint64("clientid", c.id), zap.String("peer", addrString(c.remote)),
+		zap.String("message", printable(msg)))
+}
+
+// printable returns msg in printable ASCII, the rest escaped as in a Go string, cut at loggedBytes.
+func printable(msg []byte) string {
+	cut := len(msg) > loggedBytes
+	if cut {
+		msg = msg[:loggedBytes]
+	}
+	out := make([]byte, 0, len(msg)+3)
+	for _, b := range msg {
+		switch {
+		case b == '\t':
+			out = append(out, `\t`...)
+		case b == '\\':
+			out = append(out, `\\`...)
+		case b < ' ' || b >= 0x7f:
+			out = append(out, '\\', 'x', hex[b>>4], hex[b&15])
+		default:
+			out = append(out, b)
+		}
+	}
+	if cut {
+		out = append(out, "..."...)
+	}
+	return string(out)
+}
+
+const hex = "0123456789abcdef"
+
+// logEnd writes the one line of a connection. One who sent nothing, as a health check does, is not worth a line unless
+// something went wrong.
+//
+//go:noinline
+func (c *conn) logEnd() {
+	e := c.ending.Load()
+	t := c.traffic()
+	level := zapcore.InfoLevel
+	if t.received == 0 {
+		level = zapcore.DebugLevel
+	}
+	if e.reason == Internal {
+		level = zapcore.WarnLevel
+	}
+	line := c.srv.log.Check(level, "connection closed")
+	if line == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.Uint64("clientid", c.id),
+		zap.String("peer", addrString(c.remote)),
+		zap.String("listener", c.ln.Label),
+		zap.String("handler", c.ln.HandlerName),
+		zap.Uint64("messages_in", t.messagesIn),
+		zap.Uint64("messages_out", t.replies),
+		zap.Uint64("bytes_in", t.received),
+		zap.Uint64("bytes_out", t.sent),
+		zap.Duration("duration", time.Duration(c.srv.now()-c.began)),
+		zap.String("reason", e.reason.String()),
+	}
+	if r, ok := c.registration(); ok {
+		fields = append(fields, zap.String("name", printable([]byte(r.name))), zap.String("email", printable([]byte(r.email))))
+	}
+	if e.err != nil {
+		fields = append(fields, zap.Error(e.err))
+	}
+	line.Write(fields...)
+}
+
+func (c *conn) traffic() traffic {
+	return traffic{
+		received:   c.received.Load(),
+		sent:       c.sent.Load(),
+		messagesIn: c.messagesIn.Load(),
+		replies:    c.replies.Load(),
+	}
+}

@@ -1,0 +1,165 @@
+package server
+
+import "parley/protocol"
+
+// gatherBytes is how much of replies is gathered before it is sent: enough that a system call's price is spread, and little
+// enough that a client who does not read holds under 64 KiB together with the input it is an answer to.
+const gatherBytes = 16 << 10
+
+// maxPooledOutput is the largest buffer that goes back into outputBuffers.
+const maxPooledOutput = 2 * gatherBytes
+
+var outputBuffers = newBuffers(func() []byte { return make([]byte, 0, 1<<10) })
+
+// Reply sends text as one message; see handler.Session.
+func (c *conn) Reply(text string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refusal(); err != nil {
+		return err
+	}
+	c.gather(c.ln.Wire.AppendText(c.gathered(), text))
+	return c.replied()
+}
+
+// Echo sends a message back behind prefix; see handler.Session.
+func (c *conn) Echo(prefix string, msg []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refusal(); err != nil {
+		return err
+	}
+	if prefix == "" && c.out == nil && c.ln.Wire.Verbatim() {
+		c.replies.Store(c.replies.Load() + 1)
+		return c.send(msg)
+	}
+	c.gather(c.ln.Wire.AppendEcho(c.gathered(), prefix, msg))
+	return c.replied()
+}
+
+// Record sends fields under a word as one message; see handler.Session.
+func (c *conn) Record(word string, fields []protocol.Field) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refusal(); err != nil {
+		return err
+	}
+	c.gather(c.ln.Wire.AppendRecord(c.gathered(), word, fields))
+	return c.replied()
+}
+
+// Flush sends what was gathered; see handler.Session.
+func (c *conn) Flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flush()
+}
+
+// refusal is the error that Reply and Echo return instead of sending. Outside of Messages nothing else tells a handler
+// that the server drains. The caller holds mu, as for all that follow.
+func (c *conn) refusal() error {
+	if c.sendErr != nil {
+		return c.sendErr
+	}
+	if d := c.srv.drain.Load(); d != nil && !c.looping.Load() && c.srv.now() >= d.unfinished {
+		c.end(&ending{reason: ShuttingDown})
+	}
+	if e := c.ending.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// gathered returns what was gathered, to be appended to and given to gather.
+func (c *conn) gathered() []byte {
+	if c.out == nil {
+		c.out = outputBuffers.get()
+	}
+	return *c.out
+}
+
+func (c *conn) gather(b []byte) { *c.out = b }
+
+// replied counts a reply that was gathered, and sends what was unless there is more to come.
+func (c *conn) replied() error {
+	c.replies.Store(c.replies.Load() + 1)
+	if c.corked.Load() && len(*c.out) < gatherBytes {
+		return nil
+	}
+	return c.flush()
+}
+
+func (c *conn) flush() error {
+	if c.out == nil {
+		return c.sendErr
+	}
+	out := c.out
+	c.out = nil
+	err := c.sendErr
+	if err == nil {
+		err = c.send(*out)
+	}
+	if cap(*out) <= maxPooledOutput {
+		*out = (*out)[:0]
+		outputBuffers.put(out)
+	}
+	return err
+}
+
+// send sends b, however long the client takes as long as it takes something. Nothing to send is no sign of life, and over
+// a pipe would wait for a reader.
+func (c *conn) send(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	n, err := c.t.send(b)
+	c.sent.Store(c.sent.Load() + uint64(n))
+	if err != nil {
+		c.end(endingOf(err))
+		c.sendErr = c.ending.Load()
+		return c.sendErr
+	}
+	c.lastActive.Store(c.srv.now())
+	return nil
+}
+
+// failed reports whether sending has failed.
+func (c *conn) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sendErr != nil
+}
+
+// greet tells the client who it is.
+//
+//go:noinline
+func (c *conn) greet() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gather(c.ln.Wire.AppendGreeting(c.gathered(), protocol.Greeting{
+		ClientID: c.id,
+		You:      addrString(c.remote),
+		Me:       addrString(c.local),
+		Name:     c.srv.name,
+		Handler:  c.ln.HandlerName,
+	}))
+	_ = c.flush() // An error shows in the ending.
+}
+
+// tell sends what was gathered and, behind it, the reason why the connection ends where the client is to know it.
+func (c *conn) tell(reason Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if reason.told() {
+		c.gather(c.ln.Wire.AppendError(c.gathered(), protocol.Error{Reason: reason.String(), Limit: c.limitOf(reason)}))
+	}
+	_ = c.flush()
+}
+
+// limitOf is the number that the client is told with a reason, 0 for none.
+func (c *conn) limitOf(reason Reason) int64 {
+	if reason == LineTooLong {
+		return int64(c.ln.Limits.MaxMessage)
+	}
+	return 0
+}

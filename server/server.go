@@ -1,0 +1,102 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"parley/handler"
+)
+
+// ErrServerClosed is returned by Listener.Serve after Shutdown.
+var ErrServerClosed = errors.New("server closed")
+
+// Config is what all listeners of a Server share. The zero value serves without bounds and logs nothing.
+type Config struct {
+	Log           *zap.Logger // nil: nothing is logged
+	LogMessages   bool        // log each message that comes in
+	Name          string      // the host or pod, as the greeting says it; empty: left out
+	MaxConns      int         // connections at a time over all listeners; 0: no bound
+	MaxConnsPerIP int         // connections at a time from one address, IPv6 counted by /64; 0: no bound
+	AcceptRate    float64     // connections accepted a second over all listeners; 0: no bound
+}
+
+// A Server accepts connections, and holds the conversations of its listeners' handlers. It is a prometheus.Collector.
+type Server struct {
+	// Static after construction.
+	log         *zap.Logger
+	logMessages bool
+	name        string
+	limiter     *rate.Limiter // nil: none
+	began       time.Time
+	accepting   context.Context // ends at Shutdown
+	stopAccept  context.CancelFunc
+	finished    chan handler.Finished
+
+	durations, handshakes *prometheus.HistogramVec
+
+	drain atomic.Pointer[drain] // nil until Shutdown
+
+	refusals     rate.Sometimes // spaces out the log lines about connections turned away
+	acceptErrors rate.Sometimes // and about accepting
+
+	// conversations are the goroutines of all connections. Go is called under mu only, and never after closed.
+	conversations sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	lastID  uint64
+	quota   quota
+	refused int // connections being turned away
+	conns   map[*conn]struct{}
+	tallies []*tally
+	sockets map[net.Listener]struct{}
+}
+
+// New returns a Server without listeners.
+func New(c Config) *Server {
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	durations, handshakes := newHistograms()
+	return &Server{
+		log:          c.Log,
+		logMessages:  c.LogMessages,
+		name:         c.Name,
+		limiter:      newLimiter(c.AcceptRate),
+		began:        time.Now().Add(-1), // So that now is never 0, which stands for none, also where the clock stands still.
+		accepting:    ctx,
+		stopAccept:   cancel,
+		finished:     make(chan handler.Finished, 1),
+		refusals:     rate.Sometimes{Interval: time.Second},
+		acceptErrors: rate.Sometimes{Interval: time.Second},
+		durations:    durations,
+		handshakes:   handshakes,
+		quota:        quota{max: c.MaxConns, maxPerIP: c.MaxConnsPerIP},
+		conns:        make(map[*conn]struct{}),
+		sockets:      make(map[net.Listener]struct{}),
+	}
+}
+
+// Finished gives the report of a handler that has done its work (handler.Finished). Whoever reads it is to shut the server
+// down.
+func (s *Server) Finished() <-chan handler.Finished { return s.finished }
+
+// now is the time since the server was made, in nanoseconds: what is kept of times in each connection.
+func (s *Server) now() int64 { return int64(time.Since(s.began)) }
+
+// at is the time that now returned t at; the zero time for 0.
+func (s *Server) at(t int64) time.Time {
+	if t == 0 {
+		return time.Time{}
+	}
+	return s.began.Add(time.Duration(t))
+}

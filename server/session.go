@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+	"net"
+
+	"go.uber.org/zap"
+
+	"parley/protocol"
+)
+
+// ID is the number that the client was told.
+func (c *conn) ID() uint64 { return c.id }
+
+// RemoteAddr is the client's address.
+func (c *conn) RemoteAddr() net.Addr { return c.remote }
+
+// LocalAddr is the address that the client reached.
+func (c *conn) LocalAddr() net.Addr { return c.local }
+
+// Context ends when the connection is over or is being cut off.
+func (c *conn) Context() context.Context {
+	c.life.Lock()
+	defer c.life.Unlock()
+	if c.ctx == nil {
+		c.ctx, c.cancel = context.WithCancel(context.Background())
+		if c.over {
+			c.cancel()
+		}
+	}
+	return c.ctx
+}
+
+// endContext ends the session's context, made or not yet made.
+func (c *conn) endContext() {
+	c.life.Lock()
+	defer c.life.Unlock()
+	c.over = true
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// Logger writes log lines that carry the client's ID and address.
+func (c *conn) Logger() *zap.Logger {
+	c.life.Lock()
+	defer c.life.Unlock()
+	if c.logger == nil {
+		c.logger = c.srv.log.With(zap.Uint64("clientid", c.id), zap.String("peer", addrString(c.remote)))
+	}
+	return c.logger
+}
+
+// Text returns what a message says to a person.
+func (c *conn) Text(msg []byte) string { return c.ln.Wire.Text(msg) }
+
+// Fields returns the fields of a message that has some.
+func (c *conn) Fields(msg []byte) ([]protocol.Field, bool) { return c.ln.Wire.Fields(msg) }
+
+// Register notes who the client says it is.
+func (c *conn) Register(name, email string) {
+	c.life.Lock()
+	defer c.life.Unlock()
+	c.registered = &registration{name: name, email: email}
+}
+
+// A registration is who a client says it is.
+type registration struct{ name, email string }
+
+// registration returns who the client said it is; false when it did not.
+func (c *conn) registration() (registration, bool) {
+	c.life.Lock()
+	defer c.life.Unlock()
+	if c.registered == nil {
+		return registration{}, false
+	}
+	return *c.registered, true
+}
+
+// addrString writes an address as greeting and log have it. A unix socket's client usually has none, and nor has a
+// socket whose address the system could not tell.
+func addrString(addr net.Addr) string {
+	if addr == nil {
+		return ""
+	}
+	s := addr.String()
+	if addr.Network() == "unix" && (s == "" || s == "@") {
+		return "unix"
+	}
+	return s
+}

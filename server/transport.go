@@ -1,0 +1,185 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A transport carries the bytes of one connection. It is the seam under the session: what is above it knows nothing of
+// sockets, and what is below it nothing of messages.
+//
+// Input is pushed: receive calls back with each piece on the connection's own goroutine, so that an implementation may do
+// so from within its wait for readiness, and needs to lend a buffer only while there is something in it.
+type transport interface {
+	// receive waits for input and calls f with each piece of it. The piece is lent until f returns. It returns nil when f has
+	// returned false, io.EOF when the peer has ended its side, an error that is os.ErrDeadlineExceeded when the read
+	// deadline has passed, and any other error when the connection is no more. It may be called again after the first
+	// and the third.
+	receive(f func(piece []byte) bool) error
+	// send sends all of b and returns how much the system took. It gives up with os.ErrDeadlineExceeded when the peer takes
+	// nothing for the write timeout; however slowly it goes on, it goes on. Only one goroutine at a time may call it.
+	send(b []byte) (int, error)
+	// setReadDeadline ends the wait of receive at t, also one that is under way; the zero time means never.
+	setReadDeadline(t time.Time)
+	// interrupt ends receive and send, now and for ever. Any goroutine may call it.
+	interrupt()
+	// closeWrite ends our side behind all that was sent.
+	closeWrite()
+	// close frees the connection; the system still delivers what was sent.
+	close()
+	// reset frees the connection and what the system still holds of it.
+	reset()
+}
+
+// errInterrupted is what a transport returns after interrupt.
+var errInterrupted = errors.New("connection interrupted")
+
+// inputBuffer is the size of the buffer that a piece of input is lent in. With what is gathered of replies it stays under
+// the 64 KiB that a peer who does not read may hold.
+const inputBuffer = 32 << 10
+
+var inputBuffers = newBuffers(func() []byte { return make([]byte, inputBuffer) })
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// A stream is the transport over any net.Conn.
+type stream struct {
+	nc           net.Conn
+	raw          syscall.RawConn // nil where waiting for input without a buffer is not possible
+	writeTimeout time.Duration   // 0: none
+
+	interrupted atomic.Bool
+
+	// Owned by the one who receives.
+	ready func(fd uintptr) bool // readable, bound once
+	f     func(piece []byte) bool
+	err   error
+
+	// Owned by the one who sends.
+	writeBy time.Time // the write deadline that is set
+}
+
+func newStream(nc net.Conn, writeTimeout time.Duration) *stream {
+	s := &stream{nc: nc, writeTimeout: writeTimeout}
+	s.raw = rawConn(nc)
+	s.ready = s.readable
+	return s
+}
+
+func (s *stream) receive(f func([]byte) bool) error {
+	var err error
+	if s.raw == nil {
+		err = s.receiveHolding(f)
+	} else {
+		s.f, s.err = f, nil
+		if err = s.raw.Read(s.ready); err == nil {
+			err = s.err
+		}
+	}
+	if err != nil && s.interrupted.Load() {
+		return errInterrupted
+	}
+	return err
+}
+
+// receiveHolding waits with the buffer in hand, as a net.Conn that is no socket wants it. After a panic in f the buffer
+// does not go back: who knows who still looks into it.
+func (s *stream) receiveHolding(f func([]byte) bool) error {
+	b := inputBuffers.get()
+	for {
+		n, err := s.nc.Read(*b)
+		more := n == 0 || f((*b)[:n])
+		if more && err == nil {
+			continue
+		}
+		inputBuffers.put(b)
+		switch {
+		case !more:
+			return nil
+		case errors.Is(err, io.ErrClosedPipe):
+			return io.EOF
+		}
+		return err
+	}
+}
+
+// writeSlices is how many times within the write timeout send looks whether the peer has taken anything: a write that
+// timed out tells how much it took, not when. So the timeout is met within a quarter.
+const writeSlices = 8
+
+func (s *stream) send(b []byte) (int, error) {
+	if s.writeTimeout == 0 {
+		n, err := s.nc.Write(b)
+		return n, s.sendError(err)
+	}
+	slice := s.writeTimeout / writeSlices
+	now := time.Now()
+	took := now // when the peer last took something
+	sent := 0
+	for {
+		// A deadline is good for two slices, so that one who sends often sets it rarely.
+		if s.writeBy.Sub(now) < slice {
+			s.writeBy = now.Add(2 * slice)
+			_ = s.nc.SetWriteDeadline(s.writeBy)
+		}
+		if s.interrupted.Load() {
+			return sent, errInterrupted
+		}
+		n, err := s.nc.Write(b[sent:])
+		sent += n
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return sent, s.sendError(err)
+		}
+		now = time.Now()
+		if n > 0 {
+			took = now
+		} else if now.Sub(took) >= s.writeTimeout {
+			return sent, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+func (s *stream) sendError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case s.interrupted.Load():
+		return errInterrupted
+	case errors.Is(err, io.ErrClosedPipe): // net.Pipe's word for a peer that is gone
+		return syscall.EPIPE
+	}
+	return err
+}
+
+func (s *stream) setReadDeadline(t time.Time) {
+	_ = s.nc.SetReadDeadline(t)
+	if s.interrupted.Load() {
+		_ = s.nc.SetReadDeadline(longAgo)
+	}
+}
+
+func (s *stream) interrupt() {
+	s.interrupted.Store(true)
+	_ = s.nc.SetDeadline(longAgo)
+}
+
+func (s *stream) closeWrite() {
+	if half, ok := s.nc.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+}
+
+func (s *stream) close() { _ = s.nc.Close() }
+
+func (s *stream) reset() {
+	if tcp, ok := s.nc.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = s.nc.Close()
+}

@@ -1,0 +1,13 @@
+//go:build !unix
+
+package server
+
+import (
+	"net"
+	"syscall"
+)
+
+// rawConn returns nil: on this system a buffer is held while waiting for input.
+func rawConn(net.Conn) syscall.RawConn { return nil }
+
+func (s *stream) readable(uintptr) bool { return true }
