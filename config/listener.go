@@ -107,7 +107,7 @@ func (l Listener) clash(other Listener) string {
 func parseListener(written string, vars map[string]string, catalog Catalog) (Listener, []error) {
 	scheme, rest, ok := strings.Cut(written, "://")
 	if !ok {
-		return Listener{}, []error{errors.New("a listener is HANDLER[+unix]://ADDRESS[?key=value&...], as in echo://:12000 (a comma in a value is written %2C)")}
+		return Listener{}, []error{notListener(written)}
 	}
 	address, query, _ := strings.Cut(rest, "?")
 	var l Listener
@@ -124,6 +124,19 @@ func parseListener(written string, vars map[string]string, catalog Catalog) (Lis
 		}
 	}
 	return l, faults
+}
+
+// notListener returns the error for what has no scheme, with what was probably meant.
+func notListener(written string) error {
+	form := "a listener is HANDLER[+unix]://ADDRESS[?key=value&...], as in echo://:12000 (a comma in a value is written %2C)"
+	meant := written
+	if !strings.Contains(meant, ":") {
+		meant = ":" + meant
+	}
+	if _, _, _, err := parseAddress(meant); err == nil {
+		form += fmt.Sprintf("; did you mean echo://%s?", meant)
+	}
+	return errors.New(form)
 }
 
 func (l *Listener) parseScheme(scheme string, catalog Catalog) (faults []error) {

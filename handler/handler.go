@@ -70,6 +70,11 @@ type Session interface {
 	// Flush sends what has been gathered.
 	Flush() error
 
+	// End ends Messages, as if the client had ended its side. Drop ends the connection at once: of a client who does not take
+	// what it is sent, where others would have to wait. Any goroutine may call them.
+	End()
+	Drop()
+
 	// Text returns what a message of Messages says to a person, and Fields the fields of one that has some.
 	Text(msg []byte) string
 	Fields(msg []byte) ([]protocol.Field, bool)

@@ -10,6 +10,9 @@ import (
 type Error struct {
 	Reason string // one lower-case word, such as line_too_long
 	Limit  int64  // what would have been allowed, in bytes or connections; zero: no such number
+	// Detail is a few words for the person who reads it, such as what is wrong with a malformed message. The text wire, on
+	// which no message is malformed, leaves it out.
+	Detail string
 }
 
 const errWord = "ERR "
@@ -19,7 +22,7 @@ func (e Error) Error() string { return string(e.appendLine(nil)) }
 
 func (e Error) appendLine(dst []byte) []byte {
 	dst = append(dst, errWord...)
-	dst = appendValue(dst, e.Reason)
+	dst = appendPrintable(dst, e.Reason, false)
 	if e.Limit != 0 {
 		dst = append(dst, " limit="...)
 		dst = strconv.AppendInt(dst, e.Limit, 10)
@@ -47,6 +50,27 @@ func ParseError(line []byte) (Error, bool) {
 		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
 			e.Limit = n
 		}
+	}
+	return e, true
+}
+
+// errorOf makes an error of the fields of a message, as the JSON and pickle wires write one.
+func errorOf(fields []Field, _ bool) (Error, bool) {
+	var e Error
+	for _, f := range fields {
+		switch f.Key {
+		case "error":
+			e.Reason = f.Value
+		case "limit":
+			if n, err := strconv.ParseInt(f.Value, 10, 64); err == nil && f.Number {
+				e.Limit = n
+			}
+		case "detail":
+			e.Detail = f.Value
+		}
+	}
+	if e.Reason == "" || !printable(e.Reason) || strings.Contains(e.Reason, " ") || !printable(e.Detail) {
+		return Error{}, false
 	}
 	return e, true
 }

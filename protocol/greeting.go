@@ -19,8 +19,10 @@ type Greeting struct {
 	Handler  string // the name of the conversation
 }
 
-// ErrNoGreeting says that a line is no greeting.
+// ErrNoGreeting says that a message is no greeting.
 var ErrNoGreeting = errors.New("no greeting")
+
+var errNoClientID = fmt.Errorf("%w: it names no clientid", ErrNoGreeting)
 
 const helloWord = "HELLO "
 
@@ -28,10 +30,39 @@ const helloWord = "HELLO "
 func (g Greeting) appendLine(dst []byte) []byte {
 	dst = append(dst, helloWord+"clientid="...)
 	dst = strconv.AppendUint(dst, g.ClientID, 10)
-	dst = appendWord(dst, "you", g.You)
-	dst = appendWord(dst, "me", g.Me)
-	dst = appendWord(dst, "name", g.Name)
-	return appendWord(dst, "handler", g.Handler)
+	for _, w := range g.words() {
+		dst = appendWord(dst, w.key, w.value)
+	}
+	return dst
+}
+
+// A greetingWord is a key of a greeting and its value.
+type greetingWord struct{ key, value string }
+
+// words returns all but the client ID, in the order in which they are written.
+func (g *Greeting) words() [4]greetingWord {
+	return [...]greetingWord{{"you", g.You}, {"me", g.Me}, {"name", g.Name}, {"handler", g.Handler}}
+}
+
+// set sets what key stands for; a key it does not know is ignored.
+func (g *Greeting) set(key, value string) error {
+	switch key {
+	case "clientid":
+		id, err := strconv.ParseUint(value, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%w: clientid=%.30q is no number", ErrNoGreeting, value)
+		}
+		g.ClientID = id
+	case "you":
+		g.You = value
+	case "me":
+		g.Me = value
+	case "name":
+		g.Name = value
+	case "handler":
+		g.Handler = value
+	}
+	return nil
 }
 
 // ParseGreeting reads the line of a greeting, without its newline. Words it does not know are ignored, so that a newer
@@ -48,25 +79,42 @@ func ParseGreeting(line []byte) (Greeting, error) {
 	var hasID bool
 	for word := range strings.FieldsSeq(words) {
 		key, value, _ := strings.Cut(word, "=")
-		switch key {
-		case "clientid":
-			id, err := strconv.ParseUint(value, 10, 64)
-			if err != nil {
-				return Greeting{}, fmt.Errorf("%w: clientid=%.30q is no number", ErrNoGreeting, value)
+		if err := g.set(key, value); err != nil {
+			return Greeting{}, err
+		}
+		hasID = hasID || key == "clientid"
+	}
+	if !hasID {
+		return Greeting{}, errNoClientID
+	}
+	return g, nil
+}
+
+// greetingOf makes a greeting of the fields of a message, as the JSON and pickle wires write one.
+func greetingOf(fields []Field, ok bool) (Greeting, error) {
+	if !ok {
+		return Greeting{}, fmt.Errorf("%w: it has no keys", ErrNoGreeting)
+	}
+	var g Greeting
+	var hasID bool
+	for _, f := range fields {
+		if f.Key == "clientid" {
+			if !f.Number {
+				return Greeting{}, fmt.Errorf("%w: clientid=%.30q is no number", ErrNoGreeting, f.Value)
 			}
-			g.ClientID, hasID = id, true
-		case "you":
-			g.You = value
-		case "me":
-			g.Me = value
-		case "name":
-			g.Name = value
-		case "handler":
-			g.Handler = value
+			hasID = true
+		}
+		if err := g.set(f.Key, f.Value); err != nil {
+			return Greeting{}, err
 		}
 	}
 	if !hasID {
-		return Greeting{}, fmt.Errorf("%w: it names no clientid", ErrNoGreeting)
+		return Greeting{}, errNoClientID
+	}
+	for _, w := range g.words() {
+		if !printable(w.value) {
+			return Greeting{}, fmt.Errorf("%w: its %s is not printable ASCII", ErrNoGreeting, w.key)
+		}
 	}
 	return g, nil
 }

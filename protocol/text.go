@@ -3,7 +3,6 @@ package protocol
 import (
 	"bytes"
 	"strings"
-	"sync"
 )
 
 // Text is the wire format of lines, the one that a person at nc or telnet speaks.
@@ -79,22 +78,13 @@ func (Text) ParseError(msg []byte) (Error, bool) { return ParseError(msg) }
 
 type textDecoder struct {
 	limit  int
-	chunk  []byte  // of the last piece, what Next has not returned yet
-	end    int     // where the next newline stands in chunk, or -1
-	begun  *[]byte // an unfinished line, from lineBuffers; nil when there is none
+	chunk  []byte // of the last piece, what Next has not returned yet
+	end    int    // where the next newline stands in chunk, or -1
+	begun  unfinished
 	telnet telnetFilter
-	given  bool // begun was returned as a message: it is given back at the next call
 	lines  bool // the peer has sent a newline: from now on only newlines end a line
 	quiet  bool // the last message was ended by silence: a newline that comes now ended that one, and is no empty line
 }
-
-// lineBuffers hold unfinished lines, so that one that comes in two pieces costs no allocation. They begin small: a
-// thousand peers may each send one byte and wait.
-var lineBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
-
-// maxPooledLine is the largest buffer that goes back into lineBuffers; a larger one would stay with somebody's next
-// single byte. What append makes of a line of 8 KiB, the daemon's limit, still goes back.
-const maxPooledLine = 16 << 10
 
 func (d *textDecoder) Feed(p []byte) {
 	d.chunk = d.telnet.filter(p)
@@ -104,19 +94,18 @@ func (d *textDecoder) Feed(p []byte) {
 func (d *textDecoder) More() bool { return d.end >= 0 }
 
 func (d *textDecoder) Next() ([]byte, bool, error) {
-	d.giveBack()
+	d.begun.giveBack()
 	for d.end >= 0 {
 		line := d.chunk[:d.end:d.end] // An append to it must not reach the next line.
+		if tooLong(d.begun.bytes(), line, d.limit) {
+			return nil, false, ErrTooLong
+		}
 		d.chunk = d.chunk[d.end+1:]
 		d.end = bytes.IndexByte(d.chunk, '\n')
 		d.lines = true
-		if d.begun != nil {
-			if err := d.keep(line); err != nil {
-				return nil, false, err
-			}
-			line, d.given = *d.begun, true
-		} else if d.tooLong(line, nil) {
-			return nil, false, ErrTooLong
+		if !d.begun.empty() {
+			d.begun.add(line)
+			line = d.begun.take()
 		}
 		line = trimCR(line)
 		late := d.quiet && len(line) == 0
@@ -124,80 +113,41 @@ func (d *textDecoder) Next() ([]byte, bool, error) {
 		if !late {
 			return line, true, nil
 		}
-		d.giveBack()
+		d.begun.giveBack()
 	}
 	rest := d.chunk
 	d.chunk = nil
 	if len(rest) == 0 {
 		return nil, false, nil
 	}
-	return nil, false, d.keep(rest)
+	if tooLong(d.begun.bytes(), rest, d.limit) {
+		return nil, false, ErrTooLong
+	}
+	d.begun.add(rest)
+	return nil, false, nil
 }
 
 func (d *textDecoder) Hold() { d.chunk = bytes.Clone(d.chunk) }
 
 func (d *textDecoder) Pending() Pending {
 	switch {
-	case d.begun != nil && !d.given && !d.lines:
+	case !d.begun.empty() && !d.lines:
 		return Quiet
-	case d.begun != nil && !d.given, !d.telnet.idle():
+	case !d.begun.empty(), !d.telnet.idle():
 		return Unfinished
 	}
 	return Nothing
 }
 
 func (d *textDecoder) Finish() ([]byte, bool, error) {
-	d.giveBack()
-	if d.begun == nil {
+	d.begun.giveBack()
+	if d.begun.empty() {
 		return nil, false, nil
 	}
-	line := trimCR(*d.begun)
+	line := trimCR(d.begun.take())
 	late := d.quiet && len(line) == 0 // the CR of a newline that ended the message before
-	d.given, d.quiet = true, true
+	d.quiet = true
 	return line, !late, nil
-}
-
-// keep adds piece to the unfinished line.
-func (d *textDecoder) keep(piece []byte) error {
-	var begun []byte
-	if d.begun != nil {
-		begun = *d.begun
-	}
-	if d.tooLong(begun, piece) {
-		return ErrTooLong
-	}
-	if d.begun == nil {
-		d.begun = lineBuffers.Get().(*[]byte)
-	}
-	*d.begun = append(*d.begun, piece...)
-	return nil
-}
-
-// giveBack frees the buffer of a message that was returned.
-func (d *textDecoder) giveBack() {
-	if !d.given {
-		return
-	}
-	if cap(*d.begun) <= maxPooledLine {
-		*d.begun = (*d.begun)[:0]
-		lineBuffers.Put(d.begun)
-	}
-	d.begun, d.given = nil, false
-}
-
-// tooLong reports whether a line that stands in two pieces is longer than the limit even if its last byte is a CR that
-// belongs to the end of the line. The same holds for a line that is still growing: cutting the input elsewhere
-// must not change the verdict.
-func (d *textDecoder) tooLong(begun, piece []byte) bool {
-	n := len(begun) + len(piece)
-	if d.limit == 0 || n <= d.limit {
-		return false
-	}
-	last := piece
-	if len(piece) == 0 {
-		last = begun
-	}
-	return n > d.limit+1 || last[len(last)-1] != '\r'
 }
 
 // trimCR cuts off every CR at the end. One belongs to CR LF; keeping further ones would make a line that reads

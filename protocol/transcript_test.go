@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"strings"
 	"testing"
 
 	"parley/protocol"
@@ -32,11 +33,11 @@ func transcript(t testing.TB, d protocol.Decoder, pieces ...string) []string {
 // events feeds a decoder with pieces as a reader of a socket does, ends the input, and returns what came of it.
 //
 // It holds the decoder to its promises on the way: every piece is overwritten as soon as the decoder must have let
-// go of it, More announces every message, and a peer who has sent a newline is never Quiet again.
+// go of it, More announces every message, and a peer who has sent a newline behind a message is never Quiet again.
 func events(t testing.TB, d protocol.Decoder, pieces ...string) []event {
 	t.Helper()
 	var out []event
-	lines := false
+	newline, lines := false, false
 	for _, p := range pieces {
 		if p == quiet {
 			if d.Pending() != protocol.Quiet {
@@ -54,6 +55,7 @@ func events(t testing.TB, d protocol.Decoder, pieces ...string) []event {
 			}
 			continue
 		}
+		newline = newline || strings.ContainsAny(p, "\n\x00")
 		piece := []byte(p)
 		d.Feed(piece)
 		for {
@@ -69,7 +71,7 @@ func events(t testing.TB, d protocol.Decoder, pieces ...string) []event {
 				t.Errorf("pieces %q: More did not announce %q", pieces, msg)
 			}
 			out = append(out, event{"", string(msg)})
-			lines = true
+			lines = newline
 		}
 		for i := range piece {
 			piece[i] = '#'

@@ -6,6 +6,12 @@ import "errors"
 // the next message begins is unknown.
 var ErrTooLong = errors.New("message too long")
 
+// ErrMalformed says that what came is no message of this wire. The text of the error that wraps it gives the reason.
+var ErrMalformed = errors.New("malformed message")
+
+// ErrUnfinished says that the peer ended its side in the middle of a message.
+var ErrUnfinished = errors.New("unfinished message")
+
 // A Wire is one wire format: how a listener's greeting, messages and errors are written, and how they are read back.
 // A Wire has no state and is shared by all connections.
 //
@@ -47,14 +53,18 @@ type Field struct {
 
 // Names of the wires, as the key wire= of a listener has them.
 const (
-	TextName = "text"
-	RawName  = "raw"
+	TextName   = "text"
+	JSONName   = "json"
+	PickleName = "pickle"
+	RawName    = "raw"
 )
 
 // Wires has every wire format by its name.
 var Wires = map[string]Wire{
-	TextName: Text{},
-	RawName:  Raw{},
+	TextName:   Text{},
+	JSONName:   JSON{},
+	PickleName: Pickle{},
+	RawName:    Raw{},
 }
 
 // A Decoder cuts the bytes of one direction of a connection into messages. It is fed with pieces of any size and gives

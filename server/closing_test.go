@@ -114,43 +114,42 @@ func TestClose_unreadInput(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const clients = 100
+			const rounds, clients = 2, 50
 			told := make(chan struct{}, clients)
 			s := serve(t, overTCP, answersBig(test.then), limits(test.limits), func(r *role) {
 				r.listener.Wire = tellingWire{protocol.Text{}, told}
 			})
-			all := make([]*client, clients)
-			for i := range all {
-				all[i] = s.dial()
-				// So that most of the answer is still on the server's side when it closes.
-				if err := all[i].Conn.(*net.TCPConn).SetReadBuffer(16 << 10); err != nil {
-					t.Fatal(err)
-				}
-				all[i].send("go\n" + test.behind)
-			}
-			if test.told != "" {
-				for range clients {
-					<-told
-				}
-			}
 			var truncated atomic.Int32
-			var done sync.WaitGroup
-			for _, c := range all {
-				done.Go(func() {
-					_, _ = io.WriteString(c.Conn, strings.Repeat("z", unreadInput/4))
-					got, err := io.ReadAll(c.r)
-					c.Close()
-					if err != nil || string(got) != bigLine+"\n"+test.told {
-						truncated.Add(1)
+			for range rounds {
+				var all [clients]*client
+				for i := range all {
+					all[i] = s.dial()
+					all[i].send("go\n" + test.behind)
+				}
+				// So far nobody reads, so that most of the answer is still on the server's side when it has said its last word.
+				if test.told != "" {
+					for range clients {
+						<-told
 					}
-				})
-			}
-			done.Wait()
-			for range clients {
-				s.wantEnd(test.reason)
+				}
+				var done sync.WaitGroup
+				for _, c := range all {
+					done.Go(func() {
+						_, _ = io.WriteString(c.Conn, strings.Repeat("z", unreadInput/4))
+						got, err := io.ReadAll(c.r)
+						c.Close()
+						if err != nil || string(got) != bigLine+"\n"+test.told {
+							truncated.Add(1)
+						}
+					})
+				}
+				done.Wait()
+				for range clients {
+					s.wantEnd(test.reason)
+				}
 			}
 			if n := truncated.Load(); n > 0 {
-				t.Errorf("%d of %d answers were truncated", n, clients)
+				t.Errorf("%d of %d answers were truncated", n, rounds*clients)
 			}
 		})
 	}
@@ -201,7 +200,7 @@ func TestClose_unreadInputShutdown(t *testing.T) {
 		})
 	}
 	answered.Wait()
-	if got, want := s.stop(2*time.Second), (server.Outcome{Drained: clients}); got != want {
+	if got, want := s.stop(longDrain), (server.Outcome{Drained: clients}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	done.Wait()
@@ -239,7 +238,7 @@ func TestReset(t *testing.T) {
 		"greeting read":    {h: echo(""), as: []func(*role){greeting}, read: true, want: []server.Reason{server.Reset}},
 		"in a message":     {h: echo(""), send: "a\nb", read: true, want: []server.Reason{server.Reset}},
 		"answer unread":    {h: echo(""), send: "a\n", want: []server.Reason{server.Reset}},
-		"in a long answer": {h: handler.Func(floods), read: true, want: []server.Reason{server.Reset}},
+		"in a long answer": {h: handler.Func(flood), read: true, want: []server.Reason{server.Reset}},
 		"after the end":    {h: handler.Func(func(s handler.Session) error { return s.Reply("bye") }), read: true, want: []server.Reason{server.Done}},
 	} {
 		t.Run(name, func(t *testing.T) {

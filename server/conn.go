@@ -41,6 +41,9 @@ type conn struct {
 	// looping says that the handler is within Messages.
 	looping atomic.Bool
 
+	// ended says that the handler wants no more messages.
+	ended atomic.Bool
+
 	// Owned by the connection's goroutine.
 	dec          protocol.Decoder
 	yield        func([]byte) bool

@@ -24,6 +24,8 @@ func TestGreeting(t *testing.T) {
 		for id := 1; id <= 3; id++ {
 			c := s.dial()
 			c.want(fmt.Sprintf("HELLO clientid=%d you=%v me=%v name=pod-x handler=test", id, c.LocalAddr(), c.RemoteAddr()))
+			c.send("a\n")
+			c.want("a")
 		}
 		if got := s.metrics().of("parley_handshake_duration_seconds"); got != 3 {
 			t.Errorf("%v handshakes observed, want 3", got)
@@ -411,6 +413,37 @@ func TestSession_who(t *testing.T) {
 			if e.fields["clientid"] != uint64(1) || e.fields["peer"] != c.LocalAddr().String() {
 				t.Errorf("the handler's line has %v", e.fields)
 			}
+		}
+	})
+}
+
+// Who a client says it is stands in the log, escaped like everything it says.
+func TestSession_register(t *testing.T) {
+	everywhere(t, func(t *testing.T, n network) {
+		s := serve(t, n, handler.Func(func(s handler.Session) error {
+			for msg := range s.Messages() {
+				fields, _ := s.Fields(msg)
+				if len(fields) != 2 {
+					return s.Reply("what is " + s.Text(msg) + "?")
+				}
+				s.Register(fields[0].Value, fields[1].Value)
+				if err := s.Record("ACK", fields); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		c := s.dial()
+		c.send("name=Ann email=a@example.org\nname=B\xc3\xb6b email=b\x1b@example.org\nnothing\n")
+		c.want("ACK name=Ann email=a@example.org")
+		if _, err := c.r.ReadString('\n'); err != nil {
+			t.Error(err)
+		}
+		c.wantEnd("what is nothing?")
+		c.Close()
+		e := s.wantEnd(server.Done)
+		if name, email := e.string("name"), e.string("email"); name != "B\u00f6b" || email != "b\x1b@example.org" {
+			t.Errorf("the log line has %s and %s", name, email)
 		}
 	})
 }

@@ -234,9 +234,11 @@ func ExampleReason() {
 	// client_closed
 	// done
 	// line_too_long
+	// bad_message
 	// message_timeout
 	// idle_timeout
 	// write_timeout
+	// slow_reader
 	// reset
 	// lost
 	// internal

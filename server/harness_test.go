@@ -111,9 +111,26 @@ func serve(t *testing.T, n network, h handler.Handler, as ...func(*role)) *stage
 	return s
 }
 
+// also opens a further listener of the same name, with other limits.
+func (s *stage) also(l server.Limits) socket {
+	s.t.Helper()
+	c := s.listener.ListenerConfig
+	c.Limits = l
+	listener, where := s.srv.NewListener(c), s.net.listen(s.t)
+	served := make(chan error, 1)
+	go func() { served <- listener.Serve(where) }()
+	s.t.Cleanup(func() {
+		s.stop(drainTimeout)
+		if err := s.await(served); !errors.Is(err, server.ErrServerClosed) {
+			s.t.Errorf("Serve returned %v, want %v", err, server.ErrServerClosed)
+		}
+	})
+	return where
+}
+
 // end shuts the server down if the test has not, and audits its books.
 func (s *stage) end() {
-	s.stop(10 * time.Second)
+	s.stop(drainTimeout)
 	if err := s.await(s.served); !errors.Is(err, server.ErrServerClosed) {
 		s.t.Errorf("Serve returned %v, want %v", err, server.ErrServerClosed)
 	}
@@ -169,7 +186,7 @@ func (s *stage) patience() time.Duration {
 	if s.net.bubble {
 		return 24 * time.Hour
 	}
-	return 20 * time.Second
+	return time.Minute
 }
 
 // wantEnd waits until a connection has ended, and wants it to be for reason.
@@ -237,20 +254,24 @@ func (m metrics) series() (n int) {
 // A client is the other end of a conversation.
 type client struct {
 	net.Conn
-	t     *testing.T
-	r     *bufio.Reader
-	ended <-chan struct{} // closed when the server has ended the connection
+	t *testing.T
+	r *bufio.Reader
 }
 
 // dial connects a client. It is closed when the test ends.
 func (s *stage) dial() *client {
 	s.t.Helper()
-	return s.dialFrom(netip.Addr{})
+	return s.dialTo(s.socket, netip.Addr{})
 }
 
 func (s *stage) dialFrom(ip netip.Addr) *client {
 	s.t.Helper()
-	nc, err := s.socket.dial(ip)
+	return s.dialTo(s.socket, ip)
+}
+
+func (s *stage) dialTo(where socket, ip netip.Addr) *client {
+	s.t.Helper()
+	nc, err := where.dial(ip)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -258,7 +279,7 @@ func (s *stage) dialFrom(ip netip.Addr) *client {
 		nc.SetDeadline(time.Now().Add(s.patience()))
 	}
 	s.t.Cleanup(func() { nc.Close() })
-	return &client{nc, s.t, bufio.NewReaderSize(nc, 64<<10), s.log.endOf(nc.LocalAddr().String())}
+	return &client{nc, s.t, bufio.NewReaderSize(nc, 64<<10)}
 }
 
 // send sends text in one piece.
@@ -426,10 +447,9 @@ type recorder struct {
 }
 
 type records struct {
-	ends   chan entry // one a connection
-	mu     sync.Mutex
-	all    []entry
-	awaits map[string]chan struct{} // by peer
+	ends chan entry // one a connection
+	mu   sync.Mutex
+	all  []entry
 }
 
 // An entry is one log line.
@@ -444,7 +464,7 @@ func (e entry) string(field string) string {
 }
 
 func newRecorder() *recorder {
-	return &recorder{records: &records{ends: make(chan entry, 10_000), awaits: make(map[string]chan struct{})}}
+	return &recorder{records: &records{ends: make(chan entry, 10_000)}}
 }
 
 func (r *recorder) Enabled(zapcore.Level) bool { return true }
@@ -472,30 +492,8 @@ func (r *recorder) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	r.mu.Unlock()
 	if e.Message == "connection closed" {
 		r.ends <- line
-		if ended := r.endOf(line.string("peer")); !isClosed(ended) { // Two sockets may have had a client of the same address.
-			close(ended)
-		}
 	}
 	return nil
-}
-
-// endOf returns a channel that is closed when the connection of peer has ended.
-func (r *recorder) endOf(peer string) chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.awaits[peer] == nil {
-		r.awaits[peer] = make(chan struct{})
-	}
-	return r.awaits[peer]
-}
-
-func isClosed(ch <-chan struct{}) bool {
-	select {
-	case <-ch:
-		return true
-	default:
-		return false
-	}
 }
 
 // lines returns what was logged with this message.

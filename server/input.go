@@ -12,7 +12,7 @@ import (
 // Messages yields the client's messages; see handler.Session.
 func (c *conn) Messages() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		if c.ending.Load() != nil || c.eof {
+		if c.ending.Load() != nil || c.eof || c.ended.Load() {
 			return
 		}
 		c.yield = yield
@@ -90,7 +90,7 @@ func (c *conn) hand(msg []byte) bool {
 	if c.srv.logMessages {
 		c.logMessage(msg)
 	}
-	return c.yield(msg) && c.ending.Load() == nil
+	return c.yield(msg) && c.ending.Load() == nil && !c.ended.Load()
 }
 
 // uncork sends what was gathered in a piece of several messages and did not go along with a reply to the last of them: the
@@ -136,14 +136,17 @@ func (c *conn) due(pending protocol.Pending) int64 {
 	return due
 }
 
-// arm sets the read deadline. Shutdown sets it too, from another goroutine and after it has published the drain: so
-// whoever comes last, it is no later than the drain allows.
+// arm sets the read deadline. Shutdown and End set it too, from other goroutines and after they have published why:
+// so whoever comes last, it is no later than they allow.
 func (c *conn) arm(at int64) {
 	c.armed = at
 	c.t.setReadDeadline(c.srv.at(at))
 	if by := c.drainBy(); by != 0 && (at == 0 || by < at) {
 		c.armed = by
 		c.t.setReadDeadline(c.srv.at(by))
+	}
+	if c.ended.Load() {
+		c.t.setReadDeadline(longAgo)
 	}
 }
 
@@ -165,6 +168,9 @@ func (c *conn) waited(err error) bool {
 
 // fellDue does what the passing of the read deadline asks for. It reports whether to wait again.
 func (c *conn) fellDue() bool {
+	if c.ended.Load() {
+		return false
+	}
 	now := c.srv.now()
 	if by := c.drainBy(); by != 0 && now >= by {
 		return c.looksAgain(now)

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"net/netip"
 	"os"
 	"runtime"
 	"sync"
@@ -9,7 +10,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"parley/handler"
 	"parley/server"
 )
 
@@ -18,12 +18,14 @@ import (
 func TestLedger(t *testing.T) {
 	const each, together = 167, 50
 	goroutines, files := goleak.IgnoreCurrent(), openFiles(t)
-	s := serve(t, overTCP, handler.Func(endsAsTold), limits(server.Limits{
-		MaxMessage:     100,
-		MessageTimeout: time.Second,
-		IdleTimeout:    time.Second,
-		WriteTimeout:   300 * time.Millisecond,
-	}))
+	var floods floods
+	s := serve(t, overTCP, endsAsTold(&floods), limits(server.Limits{MaxMessage: 100}))
+	// Nobody is to meet a timeout that is meant for somebody else, however busy this machine is.
+	timeouts := map[server.Reason]socket{
+		server.MessageTimeout: s.also(server.Limits{MessageTimeout: 500 * time.Millisecond}),
+		server.IdleTimeout:    s.also(server.Limits{IdleTimeout: 500 * time.Millisecond}),
+		server.WriteTimeout:   s.also(server.Limits{WriteTimeout: 500 * time.Millisecond}),
+	}
 	series := s.metrics().series()
 	want := make(map[server.Reason]float64)
 	turns := make(chan struct{}, together)
@@ -31,16 +33,18 @@ func TestLedger(t *testing.T) {
 	for range each {
 		for _, e := range endings {
 			want[e.reason]++
-			if !e.slow { // Those who wait are no load, the others are not to be late because of it.
+			where := timeouts[e.reason]
+			if where == nil {
+				where = s.socket
 				turns <- struct{}{}
 			}
 			done.Go(func() {
-				if !e.slow {
+				if where == s.socket {
 					defer func() { <-turns }()
 				}
-				c := s.dial()
+				c := s.dialTo(where, netip.Addr{})
 				defer c.Close()
-				e.end(c)
+				e.end(c, &floods)
 			})
 		}
 	}

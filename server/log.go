@@ -1,7 +1,11 @@
 package server
 
 import (
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -18,32 +22,28 @@ func (c *conn) logMessage(msg []byte) {
 		zap.String("message", printable(msg)))
 }
 
-// printable returns msg in printable ASCII, the rest escaped as in a Go string, cut at loggedBytes.
+// printable returns what an encoder of log lines can be trusted with: text, cut at loggedBytes. Every encoder escapes the
+// control characters of ASCII; what else steers a terminal, and bytes that are not UTF-8, are escaped here.
 func printable(msg []byte) string {
-	cut := len(msg) > loggedBytes
-	if cut {
-		msg = msg[:loggedBytes]
+	more := ""
+	if len(msg) > loggedBytes {
+		msg, more = msg[:loggedBytes], "..."
 	}
-	out := make([]byte, 0, len(msg)+3)
-	for _, b := range msg {
+	var out strings.Builder
+	for len(msg) > 0 {
+		r, size := utf8.DecodeRune(msg)
 		switch {
-		case b == '\t':
-			out = append(out, `\t`...)
-		case b == '\\':
-			out = append(out, `\\`...)
-		case b < ' ' || b >= 0x7f:
-			out = append(out, '\\', 'x', hex[b>>4], hex[b&15])
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&out, `\x%02x`, msg[0])
+		case r < ' ', unicode.IsPrint(r):
+			out.WriteRune(r)
 		default:
-			out = append(out, b)
+			fmt.Fprintf(&out, `\u%04x`, r)
 		}
+		msg = msg[size:]
 	}
-	if cut {
-		out = append(out, "..."...)
-	}
-	return string(out)
+	return out.String() + more
 }
-
-const hex = "0123456789abcdef"
 
 // logEnd writes the one line of a connection. One who sent nothing, as a health check does, is not worth a line unless
 // something went wrong.

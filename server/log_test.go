@@ -59,8 +59,9 @@ func TestLog_messages(t *testing.T) {
 	everywhere(t, func(t *testing.T, n network) {
 		s := serve(t, n, echo(""), func(r *role) { r.server.LogMessages = true })
 		c := s.dial()
-		want := []string{`plain`, `a\tb\\n`, `\x1b[31m\xc3\xa9\x00\x7f`, strings.Repeat("x", 256) + "..."}
-		for _, line := range []string{"plain", "a\tb\\n", "\x1b[31m\u00e9\x00\x7f", strings.Repeat("x", 257)} {
+		// The control characters of ASCII are escaped by the encoder, as \u001b; the rest is text or escaped already.
+		want := []string{`plain`, "a\tb\\n", "\x1b[31m\u00e9\x00" + `\u007f\u202e\xc3`, strings.Repeat("x", 256) + "..."}
+		for _, line := range []string{"plain", "a\tb\\n", "\x1b[31m\u00e9\x00\x7f\u202e\xc3", strings.Repeat("x", 257)} {
 			c.send(line + "\n")
 			c.want(line)
 		}

@@ -49,7 +49,7 @@ func TestIdleMemory(t *testing.T) {
 			after := memory()
 			stack, heap := (after.StackInuse-before.StackInuse)/clients, (after.HeapInuse-before.HeapInuse)/clients
 			t.Logf("an idle connection has %d bytes of stack and %d of heap", stack, heap)
-			if int(stack) > test.stack || int(heap) > test.heap {
+			if (int(stack) > test.stack || int(heap) > test.heap) && !raceDetector { // With it, frames are larger.
 				t.Errorf("want at most %d and %d", test.stack, test.heap)
 			}
 			for _, fd := range append(fds, first) {

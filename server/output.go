@@ -151,15 +151,19 @@ func (c *conn) tell(reason Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if reason.told() {
-		c.gather(c.ln.Wire.AppendError(c.gathered(), protocol.Error{Reason: reason.String(), Limit: c.limitOf(reason)}))
+		c.gather(c.ln.Wire.AppendError(c.gathered(), c.errorOf(reason)))
 	}
 	_ = c.flush()
 }
 
-// limitOf is the number that the client is told with a reason, 0 for none.
-func (c *conn) limitOf(reason Reason) int64 {
-	if reason == LineTooLong {
-		return int64(c.ln.Limits.MaxMessage)
+// errorOf is what the client is told.
+func (c *conn) errorOf(reason Reason) protocol.Error {
+	e := protocol.Error{Reason: reason.String()}
+	switch reason { //nolint:exhaustive // the other reasons say it all
+	case LineTooLong:
+		e.Limit = int64(c.ln.Limits.MaxMessage)
+	case BadMessage:
+		e.Detail = c.ending.Load().err.Error()
 	}
-	return 0
+	return e
 }

@@ -26,12 +26,16 @@ const (
 	Done
 	// LineTooLong says that a message was longer than the limit.
 	LineTooLong
+	// BadMessage says that what came is no message of the listener's wire, or only half of one.
+	BadMessage
 	// MessageTimeout says that a message was begun and not ended in time.
 	MessageTimeout
 	// IdleTimeout says that nothing was said for too long.
 	IdleTimeout
 	// WriteTimeout says that the client did not take what it was sent.
 	WriteTimeout
+	// SlowReader says that the handler dropped a client for whom others would have had to wait.
+	SlowReader
 	// Reset by the client, or by something between.
 	Reset
 	// Lost says that the network or the system ended the connection: no answer to keep-alives, no route, no memory.
@@ -53,9 +57,11 @@ var reasonWords = [numReasons]string{
 	ClientClosed:   "client_closed",
 	Done:           "done",
 	LineTooLong:    "line_too_long",
+	BadMessage:     "bad_message",
 	MessageTimeout: "message_timeout",
 	IdleTimeout:    "idle_timeout",
 	WriteTimeout:   "write_timeout",
+	SlowReader:     "slow_reader",
 	Reset:          "reset",
 	Lost:           "lost",
 	Internal:       "internal",
@@ -78,7 +84,7 @@ func Reasons() []Reason {
 // told reports whether the client is told before the connection is closed.
 func (r Reason) told() bool {
 	switch r {
-	case ServerFull, TooManyFromIP, LineTooLong, MessageTimeout, IdleTimeout, Internal, ShuttingDown:
+	case ServerFull, TooManyFromIP, LineTooLong, BadMessage, MessageTimeout, IdleTimeout, Internal, ShuttingDown:
 		return true
 	default:
 		return false
@@ -88,7 +94,7 @@ func (r Reason) told() bool {
 // broken reports whether nothing more can be sent.
 func (r Reason) broken() bool {
 	switch r {
-	case WriteTimeout, Reset, Lost, Cut, Denied:
+	case WriteTimeout, SlowReader, Reset, Lost, Cut, Denied:
 		return true
 	default:
 		return false
@@ -115,6 +121,8 @@ func endingOf(err error) *ending {
 	switch {
 	case errors.Is(err, protocol.ErrTooLong):
 		return &ending{reason: LineTooLong}
+	case errors.Is(err, protocol.ErrMalformed), errors.Is(err, protocol.ErrUnfinished):
+		return &ending{reason: BadMessage, err: err}
 	case errors.Is(err, errInterrupted):
 		return &ending{reason: Cut}
 	case errors.Is(err, os.ErrDeadlineExceeded):

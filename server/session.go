@@ -51,6 +51,18 @@ func (c *conn) Logger() *zap.Logger {
 	return c.logger
 }
 
+// End ends Messages.
+func (c *conn) End() {
+	c.ended.Store(true)
+	c.t.setReadDeadline(longAgo)
+}
+
+// Drop ends the connection of a client who does not take what it is sent.
+func (c *conn) Drop() {
+	c.end(&ending{reason: SlowReader})
+	c.t.interrupt()
+}
+
 // Text returns what a message says to a person.
 func (c *conn) Text(msg []byte) string { return c.ln.Wire.Text(msg) }
 

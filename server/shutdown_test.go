@@ -29,6 +29,9 @@ const (
 	lingering    = time.Second
 )
 
+// longDrain leaves those who test in real time the time that a busy machine needs. The parts of a drain are as short as before.
+const longDrain = time.Minute
+
 // drainStates are what a connection can be in when the server is shut down: how it comes to that, how it goes on, and how
 // long it takes.
 var drainStates = map[string]struct {
@@ -381,13 +384,15 @@ func TestShutdown_again(t *testing.T) {
 		s := serve(t, n, echo(""))
 		c := s.dial()
 		converse(t, s, c)
-		go func() {
+		var done sync.WaitGroup
+		done.Go(func() {
 			c.wantEnd("ERR shutting_down")
 			c.Close()
-		}()
-		if got, want := s.stop(drainTimeout), (server.Outcome{Drained: 1}); got != want {
+		})
+		if got, want := s.stop(longDrain), (server.Outcome{Drained: 1}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
+		done.Wait()
 		if got := s.srv.Shutdown(t.Context()); got != (server.Outcome{}) {
 			t.Errorf("the second call returned %+v", got)
 		}
@@ -412,7 +417,7 @@ func TestShutdown_whileRepliesBlock(t *testing.T) {
 	s := serve(t, overTCP, handler.Func(func(s handler.Session) error {
 		var done sync.WaitGroup
 		for range talkers {
-			done.Go(func() { _ = floods(s) })
+			done.Go(func() { _ = flood(s) })
 		}
 		defer done.Wait()
 		blocked.Done()
@@ -424,12 +429,11 @@ func TestShutdown_whileRepliesBlock(t *testing.T) {
 		s.dial().send("a\n")
 	}
 	blocked.Wait()
-	began := time.Now()
 	if got, want := s.stop(500*time.Millisecond), (server.Outcome{Cut: clients}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if took := time.Since(began); took > 1500*time.Millisecond {
-		t.Errorf("it took %v", took)
+	for range clients {
+		<-s.log.ends // For having been told, or cut: what is noted first stays.
 	}
 }
 
@@ -500,7 +504,7 @@ func TestShutdown_conversing(t *testing.T) {
 	for i, k := range talkers {
 		sent[i] = k.sent.Load()
 	}
-	if got, want := s.stop(drainTimeout), (server.Outcome{Drained: clients}); got != want {
+	if got, want := s.stop(longDrain), (server.Outcome{Drained: clients}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	done.Wait()
@@ -532,7 +536,8 @@ func TestShutdown_backlog(t *testing.T) {
 	silent, busy := s.dial(), s.dial()
 	busy.send("first\n" + strings.Repeat("again\n", lines))
 	<-taken
-	go func() {
+	var done sync.WaitGroup
+	done.Go(func() {
 		silent.wantEnd("ERR shutting_down") // Those who wait for input have been given up.
 		silent.Close()
 		close(goOn)
@@ -542,10 +547,11 @@ func TestShutdown_backlog(t *testing.T) {
 		}
 		busy.wantEnd("ERR shutting_down")
 		busy.Close()
-	}()
-	if got, want := s.stop(drainTimeout), (server.Outcome{Drained: 2}); got != want {
+	})
+	if got, want := s.stop(longDrain), (server.Outcome{Drained: 2}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	done.Wait()
 }
 
 // Dials race the shutdown. Each either fails, or what it got is ended: nobody is left with a connection that no one serves.
@@ -587,7 +593,7 @@ func raceDials(t *testing.T, dials int) {
 	for range dials / 2 {
 		<-half
 	}
-	if got := s.stop(drainTimeout); got.Cut != 0 {
+	if got := s.stop(longDrain); got.Cut != 0 {
 		t.Errorf("got %+v, want none cut", got)
 	}
 	done.Wait()
