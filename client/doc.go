@@ -1,0 +1,39 @@
+// Package client is the other end of the conversation: it dials a server, reads its greeting and converses with it, and
+// tells what went wrong, in which phase, when something does. It knows the wire (package protocol) and no server code.
+//
+//	addr, err := client.ParseAddress("10.0.0.5:12000")
+//	...
+//	conn, err := client.Dialer{}.Dial(ctx, addr)
+//	...
+//	defer conn.Close()
+//	greeting, err := conn.Greeting()
+//	err = conn.Send(ctx, "hi")
+//	msg, err := conn.Receive(ctx)
+//
+// # The phases of a dial
+//
+//	dns ........ the name's addresses; none of the time where there is no name
+//	connect .... the first address that takes the connection, each later one 250 ms behind the one before
+//	greeting ... the first bytes tell the wire: "HELLO " or "ERR " text, { json, 0x80 pickle
+//	   |
+//	   |  nothing within 300 ms: no greeting, the raw wire    other bytes: no greeting, the raw wire
+//	   |
+//	answer ..... Send, Receive
+//
+// Whatever fails is an *Error, which has the phase and one Kind out of a closed set; classify is the one place that tells
+// the kinds apart. What a firewall makes of a connection on Linux, as seen with nftables:
+//
+//	drop                                     timeout
+//	reject, reject with tcp reset            refused: the same as when nothing listens
+//	reject with icmpx host-unreachable
+//	  or admin-prohibited                    unreachable (EHOSTUNREACH)
+//	reject with icmpx no-route               unreachable (ENETUNREACH)
+//
+// A host sends few ICMP messages a second (net.ipv4.icmp_ratelimit), so that a reject without a reset looks like a drop to
+// whoever knocks quickly.
+//
+// # Strangers
+//
+// A server is never believed. Each phase has an end in time that no trickle of bytes moves, a message is bounded in bytes
+// before it is held, and what is printed of it is printable (Printable).
+package client

@@ -1,0 +1,6 @@
+package client
+
+var (
+	Alternate = alternate
+	Recognise = recognise
+)

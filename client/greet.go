@@ -1,0 +1,158 @@
+package client
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"parley/protocol"
+)
+
+// ErrSilent says that a server said nothing where a greeting might have been.
+var ErrSilent = errors.New("no greeting came")
+
+// Greeting is how the server greeted. The error is ErrSilent if it did not, and wraps protocol.ErrNoGreeting if it said something
+// else, which is then what Receive returns first.
+func (c *Conn) Greeting() (protocol.Greeting, error) { return c.greeting, c.noGreeting }
+
+// converse makes a Conn of a connection.
+func (d *Dialer) converse(ctx context.Context, nc net.Conn, a Address, t Timings) (*Conn, error) {
+	c := &Conn{nc: nc, address: a, timings: t, buf: make([]byte, readBytes), noGreeting: ErrSilent}
+	if d.Wire != "" && protocol.Wires[d.Wire] == nil {
+		nc.Close()
+		return nil, newError(Greeting, a, t, fmt.Errorf("there is no wire %q", d.Wire))
+	}
+	if d.NoGreeting {
+		c.speak(d, cmp.Or(d.Wire, protocol.RawName))
+		return c, nil
+	}
+	began := time.Now()
+	if err := c.greet(ctx, d); err != nil {
+		nc.Close()
+		c.timings.Greeting = time.Since(began)
+		return nil, newError(Greeting, a, c.timings, err)
+	}
+	if c.noGreeting == nil {
+		c.timings.Greeting = time.Since(began)
+	}
+	return c, nil
+}
+
+// speak sets the wire.
+func (c *Conn) speak(d *Dialer, name string) {
+	c.wireName, c.wire = name, protocol.Wires[name]
+	c.dec = c.wire.NewDecoder(cmp.Or(d.MaxMessage, defaultMaxMessage))
+}
+
+// greet reads the greeting, and recognises the wire by it.
+func (c *Conn) greet(ctx context.Context, d *Dialer) error {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout(Greeting))
+	defer cancel()
+	first, err := c.firstBytes(ctx, d)
+	if errors.Is(err, ErrSilent) {
+		c.speak(d, cmp.Or(d.Wire, protocol.RawName))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found := recognise(first)
+	name := cmp.Or(d.Wire, found, protocol.RawName)
+	if name != found && name != protocol.RawName && found != protocol.RawName {
+		return wrongf("it speaks the %s wire, not %s", found, name)
+	}
+	c.speak(d, name)
+	switch {
+	case found == name && name != protocol.RawName:
+		c.dec.Feed(first)
+		return c.firstMessage(ctx)
+	case found == protocol.TextName:
+		return c.rawGreeting(ctx, len(first))
+	}
+	c.noGreeting = notGreeting(first)
+	c.dec.Feed(first)
+	return nil
+}
+
+// firstBytes reads until it can be told what wire they are of.
+func (c *Conn) firstBytes(ctx context.Context, d *Dialer) ([]byte, error) {
+	// The greeting comes a round trip after the connection, and that took one, too.
+	silence, cancel := context.WithTimeout(ctx, cmp.Or(d.Silence, defaultSilence)+c.timings.Connect)
+	defer cancel()
+	n, err := c.read(silence, c.buf)
+	if err != nil && n == 0 {
+		if classify(Greeting, err) == Timeout {
+			return nil, ErrSilent
+		}
+		return nil, err
+	}
+	for recognise(c.buf[:n]) == "" {
+		more, err := c.read(ctx, c.buf[n:])
+		n += more
+		if errors.Is(err, io.EOF) {
+			c.readErr = err
+			break
+		}
+		if err != nil && more == 0 {
+			return nil, err
+		}
+	}
+	return c.buf[:n], nil
+}
+
+// firstMessage reads the rest of a message that begins as a greeting does.
+func (c *Conn) firstMessage(ctx context.Context) error {
+	msg, whole, err := c.next(ctx)
+	if err != nil {
+		return err
+	}
+	if !whole { // Half a number would be another number.
+		return errMidMessage
+	}
+	greeting, noGreeting := c.wire.ParseGreeting(msg)
+	if noGreeting == nil {
+		c.greeting, c.noGreeting = greeting, nil
+		return nil
+	}
+	if told, ok := c.wire.ParseError(msg); ok {
+		return told
+	}
+	c.noGreeting = notGreeting([]byte(c.wire.Text(msg)))
+	c.first = bytes.Clone(msg)
+	return nil
+}
+
+// rawGreeting reads the line of a greeting, of which n bytes are in buf. What stands behind it is raw.
+func (c *Conn) rawGreeting(ctx context.Context, n int) error {
+	for {
+		if line, _, ok := bytes.Cut(c.buf[:n], []byte{'\n'}); ok {
+			greeting, err := protocol.ParseGreeting(bytes.TrimRight(line, "\r"))
+			if err == nil {
+				c.greeting, c.noGreeting = greeting, nil
+				c.dec.Feed(c.buf[len(line)+1 : n])
+				return nil
+			}
+			break
+		}
+		if n == len(c.buf) {
+			break
+		}
+		more, err := c.read(ctx, c.buf[n:])
+		n += more
+		if errors.Is(err, io.EOF) {
+			c.readErr = err
+			break
+		}
+		if err != nil && more == 0 {
+			return err
+		}
+	}
+	c.noGreeting = notGreeting(c.buf[:n])
+	c.dec.Feed(c.buf[:n])
+	return nil
+}

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"parley/admin"
+	"parley/cmd/parley/internal/logging"
+	"parley/config"
+	"parley/handler"
+	"parley/protocol"
+	"parley/server"
+)
+
+// A daemon is everything that serve has opened.
+type daemon struct {
+	cfg      config.Config
+	log      *zap.Logger
+	srv      *server.Server
+	admin    *admin.Server  // nil: none
+	adminAt  []net.Listener // empty: no admin side
+	serving  []serving
+	keyboard io.Reader // the operator's; nil: no console
+	ready    atomic.Bool
+	failures chan error // from the goroutines that accept
+}
+
+// serving is a listener with its open sockets.
+type serving struct {
+	config   config.Listener
+	handler  handler.Handler
+	listener *server.Listener
+	sockets  []net.Listener
+}
+
+// logTimeout bounds how long the end of the program waits for a log that nobody reads.
+const logTimeout = time.Second
+
+// serve runs the daemon until a signal, a handler that has finished, or a failure ends it.
+func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *os.File, signals <-chan os.Signal) error {
+	options := logging.Detect(stdout, os.Getenv)
+	options.Format, options.Level = logging.Format(d.cfg.LogFormat), d.cfg.LogLevel
+	logs, err := logging.New(options)
+	if err != nil {
+		return runError(err)
+	}
+	defer func() { _ = logs.Close(logTimeout) }() // A log that nobody reads must not keep the program.
+	d.log = logs.Logger()
+	for _, w := range warnings {
+		d.log.Warn(w)
+	}
+
+	if lowered := connsFor(d.cfg.MaxConns); lowered != d.cfg.MaxConns {
+		if d.cfg.MaxConns != 0 {
+			d.log.Warn("PARLEY_MAX_CONNS lowered: the process may not open that many files (ulimit -n)",
+				zap.Int64("wanted", d.cfg.MaxConns), zap.Int64("lowered_to", lowered))
+		}
+		d.cfg.MaxConns = lowered
+	}
+	if err := d.open(listeners); err != nil {
+		d.closeSockets()
+		return err
+	}
+	operator := func() {} // nobody
+	if d.keyboard != nil {
+		room, at, err := d.room()
+		if err != nil {
+			d.closeSockets()
+			return statusError{exitUsage, err}
+		}
+		operator = func() { d.converse(room, at, stdout) }
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(d.srv, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		buildInfo(), droppedLines(logs))
+	d.openAdmin(registry)
+	d.start()
+	go operator()
+	err = d.run(signals)
+	if d.keyboard != nil {
+		_, _ = fmt.Fprintln(stdout, "stopped") // The log line that says so is below the level of a console.
+	}
+	return err
+}
+
+// open makes the server and opens every socket, so that a port that is taken is known before the first client is served.
+func (d *daemon) open(listeners []config.Listener) error {
+	d.srv = server.New(server.Config{
+		Log:           d.log,
+		LogMessages:   d.cfg.LogMessages,
+		Name:          d.cfg.Name,
+		MaxConns:      int(d.cfg.MaxConns),
+		MaxConnsPerIP: int(d.cfg.MaxConnsPerIP),
+		AcceptRate:    d.cfg.AcceptRate,
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), listenTimeout)
+	defer cancel()
+	for _, l := range listeners {
+		h, err := handler.Kinds[l.Handler].New(l.Options)
+		if err != nil {
+			return statusError{exitUsage, fmt.Errorf("%s: %w", l, err)}
+		}
+		s := serving{config: l, handler: h, listener: d.srv.NewListener(server.ListenerConfig{
+			Label:       l.Label,
+			HandlerName: l.Handler,
+			Handler:     h,
+			Wire:        protocol.Wires[l.Wire],
+			Greeting:    l.Greeting,
+			Flush:       l.Flush,
+			Limits:      limits(l),
+		})}
+		d.serving = append(d.serving, s)
+		for _, address := range l.Addresses() {
+			sockets, err := server.Listen(ctx, l.Network, address)
+			if err != nil {
+				return runError(listenError("listener "+l.String(), l.Network, address, err))
+			}
+			last := &d.serving[len(d.serving)-1]
+			last.sockets = append(last.sockets, sockets...)
+		}
+	}
+	if d.cfg.Admin == "" {
+		return nil
+	}
+	var err error
+	if d.adminAt, err = server.Listen(ctx, "tcp", d.cfg.Admin); err != nil {
+		return runError(listenError("PARLEY_ADMIN", "tcp", d.cfg.Admin, err))
+	}
+	return nil
+}
+
+// limits are those of one listener. Caps that it has of its own are beside the process's, which the server has already.
+func limits(l config.Listener) server.Limits {
+	own := server.Limits{
+		Allow:          l.Allow,
+		Deny:           l.Deny,
+		MaxMessage:     int(l.MaxMessage),
+		MessageTimeout: l.MessageTimeout,
+		IdleTimeout:    l.IdleTimeout,
+		WriteTimeout:   l.WriteTimeout,
+	}
+	if _, ok := l.Own["max_conns"]; ok {
+		own.MaxConns = int(l.MaxConns)
+	}
+	if _, ok := l.Own["max_conns_per_ip"]; ok {
+		own.MaxConnsPerIP = int(l.MaxConnsPerIP)
+	}
+	if _, ok := l.Own["accept_rate"]; ok {
+		own.AcceptRate = l.AcceptRate
+	}
+	return own
+}
+
+func (d *daemon) closeSockets() {
+	for _, s := range d.serving {
+		for _, socket := range s.sockets {
+			_ = socket.Close()
+		}
+	}
+}
+
+// openAdmin makes the admin side, if there is to be one.
+func (d *daemon) openAdmin(gatherer prometheus.Gatherer) {
+	if len(d.adminAt) == 0 {
+		return
+	}
+	options := admin.Options{
+		Gatherer: gatherer,
+		Ready:    d.ready.Load,
+		Pprof:    d.cfg.AdminPprof,
+		Log:      d.log,
+		Version:  thisBuild().version,
+	}
+	for _, s := range d.serving {
+		options.Listeners = append(options.Listeners, admin.Listener{Name: s.config.Label, Try: s.try()})
+	}
+	d.admin = admin.New(options)
+}
+
+// start begins to accept and says what listens where.
+func (d *daemon) start() {
+	for _, s := range d.serving {
+		for _, socket := range s.sockets {
+			go d.accept(s.config.Label, func() error { return s.listener.Serve(socket) })
+		}
+		d.log.Info("listening", zap.String("listener", s.config.Label), zap.String("address", s.addresses()),
+			zap.String("wire", s.config.Wire), zap.String("try", s.try()))
+	}
+	for _, socket := range d.adminAt {
+		go d.accept("PARLEY_ADMIN", func() error { return d.admin.Serve(socket) })
+	}
+	if d.admin != nil {
+		d.log.Info("admin listening", zap.String("address", addresses(d.adminAt)),
+			zap.String("try", "curl http://"+reachable(d.adminAt[0], d.cfg.Admin)+"/metrics"))
+	}
+	d.ready.Store(true)
+}
+
+// accept runs one accept loop. One that ends by itself is a failure of the daemon.
+func (d *daemon) accept(what string, serve func() error) {
+	err := serve()
+	if errors.Is(err, server.ErrServerClosed) || errors.Is(err, http.ErrServerClosed) {
+		return
+	}
+	select {
+	case d.failures <- fmt.Errorf("%s: %w", what, err):
+	default:
+	}
+}
+
+// run waits for the end and drains.
+func (d *daemon) run(signals <-chan os.Signal) error {
+	var failure error
+	delay := d.cfg.DrainDelay
+	select {
+	case sig := <-signals:
+		d.log.Info("stopping", zap.Stringer("signal", sig), zap.Duration("drain_delay", delay), zap.Duration("drain_timeout", d.cfg.DrainTimeout))
+	case finished := <-d.srv.Finished():
+		for _, line := range finished.Report {
+			d.log.Info(line)
+		}
+		delay = 0
+	case failure = <-d.failures:
+		d.log.Error("stopping after a failure", zap.Error(failure))
+		delay = 0
+	}
+	d.ready.Store(false)
+
+	began := time.Now()
+	outcome := make(chan server.Outcome, 1)
+	go func() { outcome <- d.drain(delay) }()
+	select {
+	case out := <-outcome:
+		d.log.Info("stopped", zap.Int("drained", out.Drained), zap.Int("cut", out.Cut), zap.Duration("took", time.Since(began)))
+	case <-signals:
+		d.log.Warn("stopped at once: a second signal came")
+		return statusError{exitRun, errors.New("stopped by a second signal before all connections were drained")}
+	}
+	return runError(failure)
+}
+
+// drain ends the service. The admin side outlives it, so that the drain can be watched.
+func (d *daemon) drain(delay time.Duration) server.Outcome {
+	time.Sleep(delay)
+	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.DrainTimeout)
+	defer cancel()
+	out := d.srv.Shutdown(ctx)
+	if d.admin != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
+		defer cancel()
+		_ = d.admin.Shutdown(ctx) // Whoever reads too slowly is cut.
+	}
+	return out
+}
+
+// adminTimeout bounds how long the end waits for an answer on the admin side.
+const adminTimeout = time.Second

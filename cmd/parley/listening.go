@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// listenTimeout bounds the look-up of the names that are listened on.
+const listenTimeout = 5 * time.Second
+
+// listenError says what could not be listened on, why, and what to do.
+func listenError(what, network, address string, err error) error {
+	reason := err.Error()
+	if sys, ok := errors.AsType[*os.SyscallError](err); ok {
+		reason = sys.Err.Error()
+	}
+	advise := tcpAdvice
+	if network == "unix" {
+		advise = unixAdvice
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		reason = "the name cannot be looked up (" + dns.Err + ")"
+	}
+	if advice := advise(err); advice != "" {
+		reason += ": " + advice
+	}
+	return fmt.Errorf("%s: cannot listen on %s: %s", what, address, reason)
+}
+
+func tcpAdvice(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "stop what listens there (ss -ltnp shows it), or choose another port"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine has no such address; without a host it listens on all that there are"
+	case errors.Is(err, fs.ErrPermission):
+		return "choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE"
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return "write an address, or a name that this machine knows"
+	}
+	return ""
+}
+
+func unixAdvice(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "stop what listens there (ss -lxp shows it), remove the file if it is no socket, or choose another path"
+	case errors.Is(err, fs.ErrPermission):
+		return "the folder must be writable"
+	case errors.Is(err, fs.ErrNotExist):
+		return "the folder must exist"
+	}
+	return ""
+}
+
+// addresses says where a listener listens: each of its sockets, a range in short.
+func (s serving) addresses() string {
+	if c := s.config; c.FirstPort != c.LastPort {
+		return net.JoinHostPort(c.Host, fmt.Sprintf("%d-%d", c.FirstPort, c.LastPort))
+	}
+	return addresses(s.sockets)
+}
+
+func addresses(sockets []net.Listener) string {
+	all := make([]string, len(sockets))
+	for i, socket := range sockets {
+		all[i] = socket.Addr().String()
+	}
+	return strings.Join(all, ", ")
+}
+
+// try is a command that converses with the listener.
+func (s serving) try() string {
+	socket := s.sockets[0]
+	if socket.Addr().Network() == "unix" {
+		return "nc -U " + socket.Addr().String()
+	}
+	host, port, _ := net.SplitHostPort(reachable(socket, s.config.Host))
+	return "nc " + host + " " + port
+}
+
+// reachable is an address at which a socket can be reached from this machine. written is the host it was asked to listen
+// on: the address of a socket on all addresses of both families is that of one on all of IPv6.
+func reachable(socket net.Listener, written string) string {
+	host, port, err := net.SplitHostPort(socket.Addr().String())
+	if err != nil {
+		return socket.Addr().String()
+	}
+	switch {
+	case strings.HasPrefix(written, "::"), strings.HasPrefix(written, "[::]"):
+		if host == "::" {
+			host = "::1"
+		}
+	case host == "::", host == "0.0.0.0":
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

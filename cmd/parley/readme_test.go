@@ -1,0 +1,372 @@
+package main_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/format"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"parley/config"
+	"parley/handler"
+	"parley/server"
+)
+
+// What README says is tested twice. Here are the tables and what can be told by reading it. TestREADME, behind the build
+// tag system, runs its blocks from top to bottom in a network of their own; TestREADMEImage, behind the tag engine, those
+// about the container.
+
+// moduleRoot is the folder that README.md stands in, and that its commands are typed in.
+const moduleRoot = "../.."
+
+// A readmeBlock is a fenced block.
+type readmeBlock struct {
+	line int    // of the fence
+	kind string // the info string's first word
+	arg  string // the rest of it
+	text string // ends with a newline
+}
+
+// String tells where the block stands.
+func (b readmeBlock) String() string {
+	return strings.TrimSpace(fmt.Sprintf("README.md:%d: %s %s", b.line, b.kind, b.arg))
+}
+
+// The kinds of blocks there are, by info string; a * stands for a file's path.
+var readmeKinds = map[string]string{
+	"sh":             "the two commands at the top",
+	"console":        "commands behind `$ `, and what they print",
+	"console server": "a terminal that goes on while the blocks after it run: `$ ` starts a server in it, a block without continues with what was printed since, ^C is typed, and `$ echo $?` asks for the server's exit status",
+	"console docker": "as console, with a container engine",
+	"python *":       "a file to save; later blocks run it",
+	"go *":           "a file to add to the code; later blocks compile it",
+	"diff *":         "a change of a file of the code; likewise",
+}
+
+func readREADME(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(moduleRoot, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// readmeBlocks returns the blocks of README, and fails on one that nobody would run.
+func readmeBlocks(t *testing.T) []readmeBlock {
+	t.Helper()
+	var blocks []readmeBlock
+	var open *readmeBlock
+	number := 0
+	for line := range strings.Lines(readREADME(t)) {
+		number++
+		info, fence := strings.CutPrefix(strings.TrimLeft(line, " "), "```")
+		switch {
+		case fence && open == nil:
+			kind, arg, _ := strings.Cut(strings.TrimSpace(info), " ")
+			open = &readmeBlock{line: number, kind: kind, arg: arg}
+		case fence:
+			blocks = append(blocks, *open)
+			open = nil
+		case open != nil:
+			open.text += line
+		}
+	}
+	if open != nil {
+		t.Fatalf("%v has no end", open)
+	}
+	if len(blocks) == 0 {
+		t.Fatal("README.md has no blocks")
+	}
+	for _, b := range blocks {
+		_, exact := readmeKinds[strings.TrimSpace(b.kind+" "+b.arg)]
+		_, file := readmeKinds[b.kind+" *"]
+		if !exact && !(file && b.arg != "") {
+			t.Errorf("%v: nobody runs such a block; there are: %s", b, strings.Join(slices.Sorted(maps.Keys(readmeKinds)), ", "))
+		}
+	}
+	return blocks
+}
+
+func TestREADMEBegins(t *testing.T) {
+	t.Parallel()
+	want := regexp.MustCompile("^# parley\n\n" +
+		"[^.#`]+\\.\\s[^.#`]+\\.\n\n" + // what it is, in two sentences
+		"```sh\ngo run ./cmd/parley serve\ngo test ./...\n```\n")
+	if text := readREADME(t); !want.MatchString(text) {
+		t.Errorf("README.md does not begin with what it is in two sentences and the two commands:\n%.600s", text)
+	}
+}
+
+func TestREADMEBlocks(t *testing.T) {
+	t.Parallel()
+	blocks := readmeBlocks(t)
+	if first := blocks[0]; first.kind != "sh" {
+		t.Errorf("%v: the first block is to be the two commands", first)
+	} else if typed, _, _ := strings.Cut(first.text, "\n"); !strings.HasPrefix(blocks[1].text, "$ "+typed+"\n") {
+		t.Errorf("%v: the block below is to show what %s prints", first, typed)
+	}
+	for i, b := range blocks {
+		switch {
+		case b.kind == "sh" && i > 0:
+			t.Errorf("%v: only the first block is of this kind", b)
+		case b.kind == "console" && len(readmeCommands(b.text)) == 0 && b.arg != "server":
+			t.Errorf("%v: no command", b)
+		case b.kind == "python":
+			if !commandNames(blocks[i+1:], b.arg) {
+				t.Errorf("%v: no later block runs %s", b, b.arg)
+			}
+		case b.kind == "go":
+			if formatted, err := format.Source([]byte(b.text)); err != nil {
+				t.Errorf("%v: %v", b, err)
+			} else if diff := cmp.Diff(b.text, string(formatted)); diff != "" {
+				t.Errorf("%v: gofmt would change it (-README +gofmt):\n%s", b, diff)
+			}
+		case b.kind == "diff":
+			if _, err := b.patch(); err != nil {
+				t.Errorf("%v: %v", b, err)
+			}
+		}
+	}
+}
+
+// A readmeCommand is what stands behind `$ `, with the lines it prints.
+type readmeCommand struct {
+	command string
+	output  string
+}
+
+func readmeCommands(text string) []readmeCommand {
+	var commands []readmeCommand
+	for line := range strings.Lines(text) {
+		if command, ok := strings.CutPrefix(line, "$ "); ok {
+			commands = append(commands, readmeCommand{command: strings.TrimSuffix(command, "\n")})
+		} else if len(commands) > 0 {
+			commands[len(commands)-1].output += line
+		}
+	}
+	return commands
+}
+
+// commandNames reports whether a command in one of the blocks names the file.
+func commandNames(blocks []readmeBlock, file string) bool {
+	return slices.ContainsFunc(blocks, func(b readmeBlock) bool {
+		return slices.ContainsFunc(readmeCommands(b.text), func(c readmeCommand) bool {
+			return slices.Contains(strings.Fields(c.command), file)
+		})
+	})
+}
+
+// patch returns the file with the lines behind + in it, and those behind - gone.
+func (b readmeBlock) patch() (string, error) {
+	source, err := os.ReadFile(filepath.Join(moduleRoot, b.arg))
+	if err != nil {
+		return "", err
+	}
+	var before, after string
+	for line := range strings.Lines(b.text) {
+		switch line[0] {
+		case ' ':
+			before += line[1:]
+			after += line[1:]
+		case '-':
+			before += line[1:]
+		case '+':
+			after += line[1:]
+		default:
+			return "", fmt.Errorf("%q begins with neither +, - nor a space", line)
+		}
+	}
+	if n := strings.Count(string(source), before); n != 1 {
+		return "", fmt.Errorf("%s has these lines %d times:\n%s", b.arg, n, before)
+	}
+	return strings.Replace(string(source), before, after, 1), nil
+}
+
+func TestREADMEVariables(t *testing.T) {
+	t.Parallel()
+	var want bytes.Buffer
+	if err := config.WriteMarkdown(&want); err != nil {
+		t.Fatal(err)
+	}
+	checkTable(t, "variable", want.String())
+}
+
+func TestREADMEHandlers(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, row := range tableRows(t, "handler") {
+		name := strings.Trim(row[0], "`")
+		got = append(got, name)
+		var options []string
+		for _, option := range regexp.MustCompile("`([a-z]+)=`").FindAllStringSubmatch(row[2], -1) {
+			options = append(options, option[1])
+		}
+		if diff := cmp.Diff(handler.Kinds[name].Options, options); diff != "" {
+			t.Errorf("options of %s (-code +README):\n%s", name, diff)
+		}
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(handler.Kinds)), got); diff != "" {
+		t.Errorf("handlers (-code +README):\n%s", diff)
+	}
+}
+
+func TestREADMEReasons(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	for _, reason := range server.Reasons() {
+		want = append(want, reason.String())
+	}
+	for _, row := range tableRows(t, "reason") {
+		word := strings.Trim(row[0], "`")
+		got = append(got, word)
+		if told := strings.Trim(row[1], "`"); told != "nothing" && !strings.HasPrefix(told+" ", "ERR "+word+" ") {
+			t.Errorf("%s: the client is told %q", word, told)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("reasons (-code +README):\n%s", diff)
+	}
+}
+
+// The tests that README cites are there, and the command beside them runs them.
+func TestREADMESurvives(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(moduleRoot, "*", "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob(filepath.Join(moduleRoot, "cmd", "parley", "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders := make(map[string]string) // of each test
+	for _, file := range append(files, more...) {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder, err := filepath.Rel(moduleRoot, filepath.Dir(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(string(source), -1) {
+			folders[test[1]] += " ./" + filepath.ToSlash(folder)
+		}
+	}
+	runs := regexp.MustCompile("go test [^'\n]*-run '(.*)' ([^`\n]*)").FindAllStringSubmatch(readREADME(t), -1)
+	for _, row := range tableRows(t, "fault") {
+		for _, test := range regexp.MustCompile("`(.*?)`").FindAllStringSubmatch(row[2], -1) {
+			name := test[1]
+			if folders[name] == "" {
+				t.Errorf("there is no %s", name)
+				continue
+			}
+			if !slices.ContainsFunc(runs, func(run []string) bool {
+				return regexp.MustCompile(run[1]).MatchString(name) &&
+					slices.ContainsFunc(strings.Fields(run[2]), func(folder string) bool { return slices.Contains(strings.Fields(folders[name]), folder) })
+			}) {
+				t.Errorf("no command of README runs %s in%s", name, folders[name])
+			}
+		}
+	}
+}
+
+// Every folder that the program is made of is in the table of the code.
+func TestREADMEFolders(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{.ImportPath}}", ".")
+	packages, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range tableRows(t, "folder") {
+		got = append(got, regexp.MustCompile("`(.*?)`").FindStringSubmatch(row[0])[1])
+	}
+	for path := range strings.FieldsSeq(string(packages)) {
+		folder, ours := strings.CutPrefix(path, "parley/")
+		if !ours {
+			continue
+		}
+		if !slices.ContainsFunc(got, func(row string) bool { return strings.HasPrefix(folder+"/", row+"/") }) {
+			t.Errorf("README's table of the code lacks %s", folder)
+		}
+	}
+}
+
+// Links go to files that are there and to headings that are there. The ones to other sites are left alone.
+func TestREADMELinks(t *testing.T) {
+	t.Parallel()
+	text := readREADME(t)
+	headings := make(map[string]bool)
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		headings["#"+strings.ReplaceAll(strings.ToLower(regexp.MustCompile(`[^\w -]`).ReplaceAllString(heading[1], "")), " ", "-")] = true
+	}
+	links := regexp.MustCompile(`\]\(([^)]*)\)`).FindAllStringSubmatch(text, -1)
+	if len(links) == 0 {
+		t.Fatal("README.md has no links")
+	}
+	for _, link := range links {
+		target := link[1]
+		switch {
+		case strings.Contains(target, "://"):
+		case strings.HasPrefix(target, "#"):
+			if !headings[target] {
+				t.Errorf("no heading for %s", target)
+			}
+		default:
+			if _, err := os.Stat(filepath.Join(moduleRoot, target)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// checkTable compares README's table whose first column is called name.
+func checkTable(t *testing.T, name, want string) {
+	t.Helper()
+	if diff := cmp.Diff(strings.TrimSpace(want), readmeTable(t, name)); diff != "" {
+		t.Errorf("table of the %ss (-program +README):\n%s", name, diff)
+	}
+}
+
+// readmeTable returns README's table whose first column is called name, or the rows of all such tables.
+func readmeTable(t *testing.T, name string) string {
+	t.Helper()
+	head := "| " + name + " |"
+	var table string
+	for part := range strings.SplitSeq(readREADME(t), "\n\n") {
+		if strings.HasPrefix(part, head) && table == "" {
+			table = part
+		} else if strings.HasPrefix(part, head) {
+			table += "\n" + strings.SplitN(part, "\n", 3)[2]
+		}
+	}
+	if table == "" {
+		t.Fatalf("README.md has no table of the %ss", name)
+	}
+	return table
+}
+
+// tableRows returns the cells of that table below its head.
+func tableRows(t *testing.T, name string) [][]string {
+	t.Helper()
+	var rows [][]string
+	for _, line := range strings.Split(strings.TrimSpace(readmeTable(t, name)), "\n")[2:] {
+		cells := strings.Split(strings.Trim(line, "|"), " | ")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, cells)
+	}
+	return rows
+}
