@@ -417,6 +417,75 @@ func TestSession_who(t *testing.T) {
 	})
 }
 
+// End ends the loop that waits, and there is no other.
+func TestSession_end(t *testing.T) {
+	everywhere(t, func(t *testing.T, n network) {
+		stop := make(chan struct{})
+		s := serve(t, n, handler.Func(func(s handler.Session) error {
+			go func() {
+				<-stop
+				s.End()
+			}()
+			for range 2 {
+				if err := echo("")(s); err != nil {
+					return err
+				}
+			}
+			return s.Reply("bye")
+		}), limits(defaultLimits))
+		c := s.dial()
+		c.send("a\nunfinished")
+		c.want("a")
+		close(stop)
+		c.wantEnd("bye")
+		c.Close()
+		s.wantEnd(server.Done)
+	})
+}
+
+// Drop ends a connection whose client takes nothing, although a reply to it is under way.
+func TestSession_drop(t *testing.T) {
+	everywhere(t, func(t *testing.T, n network) {
+		drop := make(chan struct{})
+		s := serve(t, n, handler.Func(func(s handler.Session) error {
+			go func() {
+				<-drop
+				s.Drop()
+			}()
+			return flood(s)
+		}))
+		c := s.dial()
+		if _, err := io.CopyN(io.Discard, c.r, 1000); err != nil {
+			t.Fatal(err)
+		}
+		close(drop)
+		s.wantEnd(server.SlowReader)
+	})
+}
+
+// What is no message of the wire, or only half of one when the client ends its side, is said so once, and nothing is made
+// of it.
+func TestBadMessage(t *testing.T) {
+	everywhere(t, func(t *testing.T, n network) {
+		s := serve(t, n, echo(""), func(r *role) { r.listener.Wire = protocol.Wires[protocol.JSONName] })
+		for _, bad := range []string{"{\"a\":}\n", "{\"a\":1", "[1,2"} {
+			c := s.dial()
+			c.send("[1]\n" + bad)
+			c.want("[1]")
+			if !strings.HasSuffix(bad, "\n") {
+				c.closeWrite()
+			}
+			line, err := c.r.ReadString('\n')
+			if err != nil || !strings.HasPrefix(line, `{"error":"bad_message"`) {
+				t.Errorf("%q: got %q, %v", bad, line, err)
+			}
+			c.wantEnd()
+			c.Close()
+			s.wantEnd(server.BadMessage)
+		}
+	})
+}
+
 // Who a client says it is stands in the log, escaped like everything it says.
 func TestSession_register(t *testing.T) {
 	everywhere(t, func(t *testing.T, n network) {

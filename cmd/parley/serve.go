@@ -1,29 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
-	"parley/admin"
-	"parley/cmd/parley/internal/logging"
 	"parley/config"
-	"parley/handler"
-	"parley/protocol"
-	"parley/server"
 )
 
 // serveFlags are the variables that a person types, each as a flag.
@@ -42,10 +29,12 @@ func newServe(environ []string, stdout *os.File) *cobra.Command {
 		Long: `Answer TCP until told to stop.
 
 A LISTENER is HANDLER[+unix]://ADDRESS[?key=value&...], for instance
-  echo://:12000                        echo on every address of this machine
-  happy://127.0.0.1:8080?greeting=off  without the greeting
-  counting://:12000?limit=5            end after five clients
-  echo+unix:///run/parley.sock         on a unix socket
+  echo://:12000                  echo on every address of this machine
+  happy://:8080?greeting=off     without the greeting
+  counting://:12000?limit=5      end after five clients
+  register://:12000?wire=pickle  acknowledge pickled dicts with a name
+  chat://:12000                  a room; --console has this terminal in it
+  echo+unix:///run/parley.sock   on a unix socket
 Without one, PARLEY_LISTEN says what to serve. "parley env" lists all variables.
 
 SIGTERM or SIGINT (Ctrl-C) drains the connections and ends with status 0, a
@@ -58,15 +47,27 @@ second one ends at once with status 1.`,
 			cmd.Flags().Lookup(f.flag).NoOptDefVal = "true"
 		}
 	}
+	console := cmd.Flags().Bool("console", false, "have this terminal in the chat; EXIT there ends the conversation, not the server")
 	cmd.RunE = func(cmd *cobra.Command, listeners []string) error {
 		// From now on: before the listeners are open, too.
 		signals, stop := notifySignals()
 		defer stop()
 		cfg, served, warnings, err := config.Load(withFlags(environ, cmd.Flags()), listeners, catalog())
 		if err != nil {
+			// They may say why: a misspelt variable leaves the right one at its default.
+			for _, w := range warnings {
+				cmd.PrintErrln("parley: warning: " + w)
+			}
 			return statusError{exitUsage, nameFlags(err, cmd.Flags())}
 		}
-		return serve(cfg, served, warnings, stdout, signals)
+		d := &daemon{cfg: cfg, failures: make(chan error, 1)}
+		if *console {
+			d.keyboard = cmd.InOrStdin()
+			if !isSet(withFlags(environ, cmd.Flags()), "PARLEY_LOG_LEVEL") {
+				d.cfg.LogLevel = zapcore.WarnLevel // Log lines would come between those of the conversation.
+			}
+		}
+		return d.serve(served, warnings, stdout, signals)
 	}
 	return cmd
 }
@@ -79,6 +80,14 @@ func withFlags(environ []string, flags *pflag.FlagSet) []string {
 		}
 	}
 	return environ
+}
+
+// isSet reports whether a variable has a value.
+func isSet(environ []string, name string) bool {
+	return slices.ContainsFunc(environ, func(v string) bool {
+		value, ok := strings.CutPrefix(v, name+"=")
+		return ok && value != ""
+	})
 }
 
 // nameFlags makes faults name the flag where one was given.
@@ -96,232 +105,3 @@ func nameFlags(err error, flags *pflag.FlagSet) error {
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }
-
-// A daemon is everything that serve has opened.
-type daemon struct {
-	cfg      config.Config
-	log      *zap.Logger
-	srv      *server.Server
-	admin    *admin.Server  // nil: none
-	adminAt  []net.Listener // empty: no admin side
-	serving  []serving
-	ready    atomic.Bool
-	failures chan error // from the goroutines that accept
-}
-
-// serving is a listener with its open sockets.
-type serving struct {
-	config   config.Listener
-	listener *server.Listener
-	sockets  []net.Listener
-}
-
-// logTimeout bounds how long the end of the program waits for a log that nobody reads.
-const logTimeout = time.Second
-
-// serve runs the daemon until a signal, a handler that has finished, or a failure ends it.
-func serve(cfg config.Config, listeners []config.Listener, warnings []string, stdout *os.File, signals <-chan os.Signal) error {
-	options := logging.Detect(stdout, os.Getenv)
-	options.Format, options.Level = logging.Format(cfg.LogFormat), cfg.LogLevel
-	logs, err := logging.New(options)
-	if err != nil {
-		return runError(err)
-	}
-	defer func() { _ = logs.Close(logTimeout) }() // A log that nobody reads must not keep the program.
-	log := logs.Logger()
-	for _, w := range warnings {
-		log.Warn(w)
-	}
-
-	if lowered := connsFor(cfg.MaxConns); lowered != cfg.MaxConns {
-		if cfg.MaxConns != 0 {
-			log.Warn("PARLEY_MAX_CONNS lowered: the process may not open that many files (ulimit -n)",
-				zap.Int64("wanted", cfg.MaxConns), zap.Int64("lowered_to", lowered))
-		}
-		cfg.MaxConns = lowered
-	}
-	d := &daemon{cfg: cfg, log: log, failures: make(chan error, 1)}
-	if err := d.open(listeners); err != nil {
-		d.closeSockets()
-		return runError(err)
-	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(d.srv, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		buildInfo(), droppedLines(logs))
-	d.openAdmin(registry)
-	d.start()
-	return d.run(signals)
-}
-
-// open makes the server and opens every socket, so that a port that is taken is known before the first client is served.
-func (d *daemon) open(listeners []config.Listener) error {
-	d.srv = server.New(server.Config{
-		Log:           d.log,
-		LogMessages:   d.cfg.LogMessages,
-		Name:          d.cfg.Name,
-		MaxConns:      int(d.cfg.MaxConns),
-		MaxConnsPerIP: int(d.cfg.MaxConnsPerIP),
-		AcceptRate:    d.cfg.AcceptRate,
-	})
-	ctx, cancel := context.WithTimeout(context.Background(), listenTimeout)
-	defer cancel()
-	for _, l := range listeners {
-		h, err := handler.Kinds[l.Handler].New(l.Options)
-		if err != nil {
-			return fmt.Errorf("%s: %w", l, err)
-		}
-		s := serving{config: l, listener: d.srv.NewListener(server.ListenerConfig{
-			Label:       l.Label,
-			HandlerName: l.Handler,
-			Handler:     h,
-			Wire:        protocol.Wires[l.Wire],
-			Greeting:    l.Greeting,
-			Flush:       l.Flush,
-			Limits:      limits(l),
-		})}
-		d.serving = append(d.serving, s)
-		for _, address := range l.Addresses() {
-			sockets, err := server.Listen(ctx, l.Network, address)
-			if err != nil {
-				return listenError("listener "+l.String(), l.Network, address, err)
-			}
-			last := &d.serving[len(d.serving)-1]
-			last.sockets = append(last.sockets, sockets...)
-		}
-	}
-	if d.cfg.Admin == "" {
-		return nil
-	}
-	var err error
-	if d.adminAt, err = server.Listen(ctx, "tcp", d.cfg.Admin); err != nil {
-		return listenError("PARLEY_ADMIN", "tcp", d.cfg.Admin, err)
-	}
-	return nil
-}
-
-// limits are those of one listener. Caps that it has of its own are beside the process's, which the server has already.
-func limits(l config.Listener) server.Limits {
-	own := server.Limits{
-		Allow:          l.Allow,
-		Deny:           l.Deny,
-		MaxMessage:     int(l.MaxMessage),
-		MessageTimeout: l.MessageTimeout,
-		IdleTimeout:    l.IdleTimeout,
-		WriteTimeout:   l.WriteTimeout,
-	}
-	if _, ok := l.Own["max_conns"]; ok {
-		own.MaxConns = int(l.MaxConns)
-	}
-	if _, ok := l.Own["max_conns_per_ip"]; ok {
-		own.MaxConnsPerIP = int(l.MaxConnsPerIP)
-	}
-	if _, ok := l.Own["accept_rate"]; ok {
-		own.AcceptRate = l.AcceptRate
-	}
-	return own
-}
-
-func (d *daemon) closeSockets() {
-	for _, s := range d.serving {
-		for _, socket := range s.sockets {
-			_ = socket.Close()
-		}
-	}
-}
-
-// openAdmin makes the admin side, if there is to be one.
-func (d *daemon) openAdmin(gatherer prometheus.Gatherer) {
-	if len(d.adminAt) == 0 {
-		return
-	}
-	options := admin.Options{
-		Gatherer: gatherer,
-		Ready:    d.ready.Load,
-		Pprof:    d.cfg.AdminPprof,
-		Log:      d.log,
-		Version:  thisBuild().version,
-	}
-	for _, s := range d.serving {
-		options.Listeners = append(options.Listeners, admin.Listener{Name: s.config.Label, Try: s.try()})
-	}
-	d.admin = admin.New(options)
-}
-
-// start begins to accept and says what listens where.
-func (d *daemon) start() {
-	for _, s := range d.serving {
-		for _, socket := range s.sockets {
-			go d.accept(s.config.Label, func() error { return s.listener.Serve(socket) })
-		}
-		d.log.Info("listening", zap.String("listener", s.config.Label), zap.String("address", s.addresses()),
-			zap.String("wire", s.config.Wire), zap.String("try", s.try()))
-	}
-	for _, socket := range d.adminAt {
-		go d.accept("PARLEY_ADMIN", func() error { return d.admin.Serve(socket) })
-	}
-	if d.admin != nil {
-		d.log.Info("admin listening", zap.String("address", addresses(d.adminAt)),
-			zap.String("try", "curl http://"+reachable(d.adminAt[0], d.cfg.Admin)+"/metrics"))
-	}
-	d.ready.Store(true)
-}
-
-// accept runs one accept loop. One that ends by itself is a failure of the daemon.
-func (d *daemon) accept(what string, serve func() error) {
-	err := serve()
-	if errors.Is(err, server.ErrServerClosed) || errors.Is(err, http.ErrServerClosed) {
-		return
-	}
-	select {
-	case d.failures <- fmt.Errorf("%s: %w", what, err):
-	default:
-	}
-}
-
-// run waits for the end and drains.
-func (d *daemon) run(signals <-chan os.Signal) error {
-	var failure error
-	delay := d.cfg.DrainDelay
-	select {
-	case sig := <-signals:
-		d.log.Info("stopping", zap.Stringer("signal", sig), zap.Duration("drain_delay", delay), zap.Duration("drain_timeout", d.cfg.DrainTimeout))
-	case finished := <-d.srv.Finished():
-		for _, line := range finished.Report {
-			d.log.Info(line)
-		}
-		delay = 0
-	case failure = <-d.failures:
-		d.log.Error("stopping after a failure", zap.Error(failure))
-		delay = 0
-	}
-	d.ready.Store(false)
-
-	began := time.Now()
-	outcome := make(chan server.Outcome, 1)
-	go func() { outcome <- d.drain(delay) }()
-	select {
-	case out := <-outcome:
-		d.log.Info("stopped", zap.Int("drained", out.Drained), zap.Int("cut", out.Cut), zap.Duration("took", time.Since(began)))
-	case <-signals:
-		d.log.Warn("stopped at once: a second signal came")
-		return statusError{exitRun, errors.New("stopped by a second signal before all connections were drained")}
-	}
-	return runError(failure)
-}
-
-// drain ends the service. The admin side outlives it, so that the drain can be watched.
-func (d *daemon) drain(delay time.Duration) server.Outcome {
-	time.Sleep(delay)
-	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.DrainTimeout)
-	defer cancel()
-	out := d.srv.Shutdown(ctx)
-	if d.admin != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
-		defer cancel()
-		_ = d.admin.Shutdown(ctx) // Whoever reads too slowly is cut.
-	}
-	return out
-}
-
-// adminTimeout bounds how long the end waits for an answer on the admin side.
-const adminTimeout = time.Second
