@@ -49,6 +49,54 @@
 // Telnet's commands (RFC 854: 255 and one to three bytes behind it, or a subnegotiation) are dropped wherever they stand, and
 // never answered. The byte 255 itself is no part of any message, so that nothing sent back can begin a negotiation.
 //
+// # The JSON wire
+//
+// A message is a JSON value (RFC 8259). An object or an array ends by itself. Any other value ends with its line, and where
+// nothing follows as the unfinished line of the text wire does: at the end of the client's side, or when it has been quiet
+// as long as it has never sent a newline. Half a string is nothing that silence ends. White space between values is nothing.
+// What is written is one value a line.
+//
+//	S: {"clientid":17,"you":"203.0.113.9:51544","me":"10.2.1.4:12000","name":"pod-x","handler":"echo"} LF
+//	C: "hi" LF
+//	S: "ECHO: hi" LF
+//	C: {"a": 1}17 (end of its side)
+//	S: "ECHO: {\"a\":1}" LF
+//	S: "ECHO: 17" LF (end)
+//
+// A greeting is an object with a number called clientid, an error one with a string called error. A reader ignores the
+// members it does not know. The strings of both are printable ASCII, and the word of an error has no space in it.
+//
+//	C: {"a: 1} LF
+//	S: {"error":"malformed_message","detail":"a control character within a string"} LF (end)
+//	C: {"a": 1 (end of its side)
+//	S: {"error":"unfinished_message"} LF (end)
+//
+// What is JSON is let pass as it is, be it a number like 1e999999, half a surrogate pair or a key that comes twice. A value
+// may be nested 10,000 deep. The limit counts the bytes of the value; of a value that is neither object nor array, it also
+// counts white space behind it, other than a CR in front of the newline.
+//
+// # The pickle wire
+//
+// A message is a pickle of Python's, of protocol 0 to 5, and ends with its STOP; nothing stands between two. What is
+// written is of protocol 2, which Python 2 and 3 both load. In this dialogue, each side shows the values:
+//
+//	S: {'clientid': 17, 'you': '203.0.113.9:51544', 'me': '10.2.1.4:12000', 'name': 'pod-x', 'handler': 'echo'}
+//	C: 'hi'
+//	S: 'ECHO: hi'
+//	C: {'a': (1, None)}
+//	S: "ECHO: {'a': (1, None)}"
+//	C: datetime.date(2026, 11, 20)
+//	S: {'error': 'malformed_message', 'detail': 'pickle opcode GLOBAL is refused'} (end)
+//
+// A message says the text of a str, or what Python's repr shows of another value.
+//
+// A pickle is a program that Python runs. Here it makes plain values only: dict, list, tuple, str, bytes, int, float, bool
+// and None. The opcodes that load, call or build anything else are refused by name. The two functions that protocols 0 to
+// 2 name to make bytes are known, and not called. What Python would not load is malformed; so is what only a stranger would
+// write: a list within itself, or nested more than 100 deep; an integer of more than 4300 digits, which Python does
+// not print either; lists that share so much that all of it, walked through, has more than 16 times the values and bytes of
+// the message, and 1024. No length is believed: one that announces more than the limit allows is too long at once.
+//
 // # The raw wire
 //
 // A message is whatever one read returns, and is given back as it came; what the server says of its own ends with LF.

@@ -26,12 +26,14 @@ func ExampleWire() {
 
 // The wire of a listener is asked for by its name.
 func ExampleWires() {
-	for _, name := range []string{protocol.TextName, protocol.RawName} {
+	for _, name := range []string{protocol.TextName, protocol.JSONName, protocol.PickleName, protocol.RawName} {
 		wire := protocol.Wires[name]
 		fmt.Printf("%s: %q, verbatim %v\n", name, wire.AppendText(nil, "hi"), wire.Verbatim())
 	}
 	// Output:
 	// text: "hi\n", verbatim false
+	// json: "\"hi\"\n", verbatim false
+	// pickle: "\x80\x02X\x02\x00\x00\x00hi.", verbatim true
 	// raw: "hi\n", verbatim true
 }
 
@@ -109,6 +111,63 @@ func ExampleText() {
 	msg, _, _ := decoder.Next()
 	fmt.Printf("%q\n", msg)
 	// Output: "hi there"
+}
+
+// An object ends by itself, wherever the network cuts it.
+func ExampleJSON() {
+	var wire protocol.JSON
+	decoder := wire.NewDecoder(8192)
+	for _, piece := range []string{`{"name": "A`, `nn"}{"name": "Bob"}`} {
+		decoder.Feed([]byte(piece))
+		for {
+			msg, ok, err := decoder.Next()
+			if err != nil || !ok {
+				break
+			}
+			fields, _ := wire.Fields(msg)
+			fmt.Printf("%s=%s\n", fields[0].Key, fields[0].Value)
+		}
+	}
+	fmt.Printf("%s", wire.AppendRecord(nil, "ACK", []protocol.Field{{Key: "clientid", Value: "17", Number: true}}))
+	// Output:
+	// name=Ann
+	// name=Bob
+	// {"ack":true,"clientid":17}
+}
+
+// What Python pickles is shown as Python shows it.
+func ExamplePickle() {
+	var wire protocol.Pickle
+	decoder := wire.NewDecoder(8192)
+	// pickle.dumps({'name': 'Ann', 'tags': [1, True]}, 2)
+	decoder.Feed([]byte("\x80\x02}q\x00(X\x04\x00\x00\x00nameq\x01X\x03\x00\x00\x00Annq\x02X\x04\x00\x00\x00tagsq\x03]q\x04(K\x01\x88eu."))
+	msg, _, _ := decoder.Next()
+	fmt.Println(wire.Text(msg))
+	fmt.Printf("%q\n", wire.AppendText(nil, "hi"))
+	// Output:
+	// {'name': 'Ann', 'tags': [1, True]}
+	// "\x80\x02X\x02\x00\x00\x00hi."
+}
+
+// Reading a pickle runs nothing.
+func ExampleErrMalformed() {
+	decoder := protocol.Pickle{}.NewDecoder(8192)
+	decoder.Feed([]byte("cos\nsystem\n(S'reboot'\ntR."))
+	_, _, err := decoder.Next()
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, protocol.ErrMalformed))
+	// Output:
+	// malformed message: pickle opcode GLOBAL is refused
+	// true
+}
+
+func ExampleErrUnfinished() {
+	decoder := protocol.JSON{}.NewDecoder(8192)
+	decoder.Feed([]byte(`{"name": "Ann"`))
+	_, ok, _ := decoder.Next()
+	_, _, err := decoder.Finish()
+	fmt.Println(ok, err)
+	// Output: false unfinished message
 }
 
 // On the raw wire nothing is cut and nothing is added.

@@ -180,7 +180,8 @@ for v in values:
         pickled = pickle.dumps(v, protocol)
         if len(pickled) < 200: print(pickled.hex())
 `, "")
-	var seeds []string
+	// Python 3 writes no such strings any more.
+	seeds := []string{python2Ann, "(lp1\nS'\\\\\\'\\n\\x7f\\0'\np2\naS\"\\177\\q\"\np3\naU\x02hiq\x04aT\x02\x00\x00\x00\xc3\xa9q\x05a."}
 	for _, line := range lines {
 		seeds = append(seeds, unhex(t, line))
 	}
@@ -196,27 +197,103 @@ for v in values:
 			fmt.Fprintf(&input, "%x\n", pickled)
 		}
 	}
-	// Python 3 takes the str of Python 2 for ASCII unless told otherwise, and then for UTF-8 or Latin-1, not for whichever it is.
+	// Python 3 has to be told what a str of Python 2 is: each by itself is UTF-8 or, if it can't be, Latin-1.
 	texts := python(t, `
 import codecs, io, pickle, sys
+def decode(b, errors):
+    try: return bytes(b).decode(), len(b)
+    except UnicodeDecodeError: return bytes(b).decode('latin-1'), len(b)
+codecs.register(lambda name: codecs.CodecInfo(None, decode) if name == 'python2' else None)
 class Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
         return {'_codecs encode': codecs.encode, '__builtin__ bytes': bytes}[module + ' ' + name]
+def load(pickled):
+    try: return Unpickler(io.BytesIO(pickled), encoding='python2').load()
+    except Exception as e: return e
 sys.set_int_max_str_digits(0)
-def text(pickled, encoding):
-    try:
-        v = Unpickler(io.BytesIO(pickled), encoding=encoding).load()
-    except Exception as e:
-        return repr(e)
-    return v if isinstance(v, str) else repr(v)
 for line in sys.stdin:
-    print(*(text(bytes.fromhex(line), e).encode('utf-8', 'surrogatepass').hex() for e in ('utf-8', 'latin-1')), sep=',')
+    v = load(bytes.fromhex(line))
+    text = v if isinstance(v, str) else repr(v)
+    print(text.encode('utf-8', 'surrogatepass').hex())
 `, input.String())
+	if len(texts) != len(accepted) {
+		t.Fatalf("%d lines, want %d", len(texts), len(accepted))
+	}
 	for i, pickled := range accepted {
-		got := w.Text([]byte(pickled))
-		utf8, latin1, _ := strings.Cut(texts[i], ",")
-		if got != unhex(t, utf8) && got != unhex(t, latin1) {
-			t.Errorf("%q: got %q, want %q", pickled, got, unhex(t, utf8))
+		if got, want := w.Text([]byte(pickled)), unhex(t, texts[i]); got != want {
+			t.Errorf("%q: got %q, want %q", pickled, got, want)
+		}
+	}
+}
+
+// TestJSON_fromPython: what Python writes says what it should, in whatever form and however the network cuts it.
+func TestJSON_fromPython(t *testing.T) {
+	t.Parallel()
+	lines := python(t, pyValues+`
+import json, re
+for v in values:
+    try:
+        text = compact = json.dumps(v, separators=(',', ':'), allow_nan=False)
+    except (TypeError, ValueError):
+        continue # bytes, tuples as keys, what is no number
+    if isinstance(v, str):
+        text = re.sub('[\ud800-\udfff]', '\ufffd', v)
+    for dumped in compact, json.dumps(v), json.dumps(v, indent=2):
+        print((dumped + '\n').encode().hex(), text.encode().hex())
+`, "")
+	if len(lines) < 3*60 {
+		t.Fatalf("%d values", len(lines))
+	}
+	var w protocol.JSON
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, line := range lines {
+		words := strings.Split(line, " ")
+		dumped, want := unhex(t, words[0]), unhex(t, words[1])
+		for range 3 {
+			got := transcript(t, w.NewDecoder(len(dumped)), split(random, dumped)...)
+			if len(got) != 1 || got[0]+"\n" != dumped {
+				t.Fatalf("%.200q in pieces: got %.300q", dumped, got)
+			}
+		}
+		if got := w.Text([]byte(strings.TrimSuffix(dumped, "\n"))); got != want {
+			t.Errorf("got %.200q, want %.200q", got, want)
+		}
+	}
+}
+
+// TestJSON_toPython: what is written Python reads as what it should be.
+func TestJSON_toPython(t *testing.T) {
+	t.Parallel()
+	var w protocol.JSON
+	fields := []protocol.Field{{Key: "clientid", Value: "18446744073709551616", Number: true}, {Key: "f", Value: "-4.5e-3", Number: true}, {Key: "é\n", Value: "\"\\"}}
+	tests := []struct {
+		sent []byte
+		want string
+	}{
+		{w.AppendGreeting(nil, protocol.Greeting{ClientID: 17, You: "203.0.113.9:51544", Name: "a\"b\\c d"}), `{'clientid': 17, 'you': '203.0.113.9:51544', 'name': 'a"b\\c_d'}`},
+		{w.AppendError(nil, protocol.Error{Reason: "line_too_long", Limit: 8192, Detail: "it's\n\"long\""}), `{'error': 'line_too_long', 'limit': 8192, 'detail': 'it\'s_"long"'}`},
+		{w.AppendText(nil, "é☃😀\x00\x1b\x7f\u0085\u2028\"\\\xff"), `'é☃😀\x00\x1b\x7f\x85\u2028"\\` + "\ufffd'"},
+		{w.AppendEcho(nil, "ECHO: ", []byte(`"\ud800 \u00e9"`)), `'ECHO: \ud800 é'`},
+		{w.AppendEcho(nil, "ECHO: ", []byte("{\"a\":\n[1]}")), `'ECHO: {"a":[1]}'`},
+		{w.AppendRecord(nil, "ACK", fields), `{'ack': True, 'clientid': 18446744073709551616, 'f': -0.0045, 'é\n': '"\\'}`},
+	}
+	var input strings.Builder
+	for _, tt := range tests {
+		fmt.Fprintf(&input, "%x\n", tt.sent)
+	}
+	got := python(t, `
+import json, sys
+for line in sys.stdin:
+    text = bytes.fromhex(line).decode()
+    assert text.endswith('\n') and len(text.splitlines()) == 1, text
+    print(repr(json.loads(text)).encode().hex())
+`, input.String())
+	if len(got) != len(tests) {
+		t.Fatalf("%d lines, want %d", len(got), len(tests))
+	}
+	for i, tt := range tests {
+		if text := unhex(t, got[i]); text != tt.want {
+			t.Errorf("Python reads %s, want %s", text, tt.want)
 		}
 	}
 }

@@ -225,7 +225,7 @@ func appendUnescaped(dst, s []byte) ([]byte, bool) {
 			dst = utf8.AppendRune(dst, rune(s[i]))
 			continue
 		}
-		digits := 0
+		var digits int
 		switch i++; s[i] {
 		case 'u':
 			digits = 4
