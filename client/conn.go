@@ -28,6 +28,7 @@ type Conn struct {
 	buf     []byte
 	first   []byte // what came in place of a greeting; nil: nothing, or Receive has returned it
 	readErr error  // nothing more can be read
+	ended   bool   // what stood unfinished at the end has been looked at
 
 	// Owned by the sender.
 	out []byte
@@ -114,6 +115,10 @@ func (c *Conn) finishAfter(err error) (msg []byte, whole bool, _ error) {
 
 // finish returns what stands unfinished at the end of the server's side.
 func (c *Conn) finish() (msg []byte, whole bool, err error) {
+	if c.ended {
+		return nil, false, io.EOF
+	}
+	c.ended = true
 	msg, ok, err := c.dec.Finish()
 	switch {
 	case err != nil:

@@ -155,7 +155,7 @@ func TestDialErrors(t *testing.T) {
 	notListening.Close()
 
 	nobody, silent := client.Dialer{Resolver: resolver(t, nil)}, short
-	silent.Resolver = resolver(t, func(net.Conn) {})
+	silent.Resolver = resolver(t, func(nc net.Conn) { _, _ = io.Copy(io.Discard, nc) })
 	for _, tt := range []struct {
 		name    string
 		dialer  client.Dialer
@@ -285,19 +285,28 @@ func resolver(t testing.TB, f func(net.Conn)) *net.Resolver {
 	if f == nil {
 		f = func(nc net.Conn) { answerDNS(nc) }
 	}
-	var servers sync.WaitGroup
-	stop := make(chan struct{})
+	var (
+		mu    sync.Mutex
+		over  bool
+		conns []net.Conn
+	)
 	t.Cleanup(func() {
-		close(stop)
-		servers.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		for _, nc := range conns {
+			nc.Close()
+		}
 	})
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return nil, net.ErrClosed
+		}
 		ours, theirs := net.Pipe()
-		servers.Go(func() {
-			f(theirs)
-			<-stop
-			theirs.Close()
-		})
+		conns = append(conns, theirs)
+		go f(theirs) // ends with the connection
 		return ours, nil
 	}}
 }

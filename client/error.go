@@ -85,6 +85,8 @@ func (e *Error) Why() string {
 		switch {
 		case errors.Is(e.Err, errMidMessage):
 			return "it closed the connection in the middle of " + map[Phase]string{Greeting: "its greeting", Answer: "a message"}[e.Phase]
+		case errors.Is(e.Err, ErrSilent):
+			return "it took the connection and did not greet"
 		case e.Kind == Timeout && errors.Is(e.Err, errSending):
 			return "it does not take what it is sent"
 		}
@@ -171,6 +173,7 @@ var reasons = map[string]string{
 	"server_full":      "as many clients as it takes are there already",
 	"too_many_from_ip": "as many clients from this address as it takes are there already",
 	"line_too_long":    "it takes no message of that length",
+	"bad_message":      "what it was sent is no message of its wire format",
 	"message_timeout":  "a message was begun and not ended in time",
 	"idle_timeout":     "nothing was said for too long",
 	"shutting_down":    "it is being stopped",

@@ -37,7 +37,7 @@ func (d *Dialer) converse(ctx context.Context, nc net.Conn, a Address, t Timings
 		c.timings.Greeting = time.Since(began)
 		return nil, newError(Greeting, a, c.timings, err)
 	}
-	if c.noGreeting == nil {
+	if !errors.Is(c.noGreeting, ErrSilent) {
 		c.timings.Greeting = time.Since(began)
 	}
 	return c, nil

@@ -60,6 +60,8 @@ func classify(phase Phase, err error) Kind {
 		return NoName
 	case errors.Is(err, errWrong):
 		return Wrong
+	case errors.Is(err, ErrSilent):
+		return Timeout
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return Closed
 	}

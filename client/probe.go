@@ -23,6 +23,8 @@ type Probe struct {
 	// Quiet says that nothing is sent. Where there is no greeting either, our side is ended and the server is to end its own: an
 	// open port alone says only that the system takes connections.
 	Quiet bool
+	// MustGreet says that a server is not well if it does not greet. Else it need not.
+	MustGreet bool
 	// Timeout bounds the whole of a probe; zero: five seconds.
 	Timeout time.Duration
 }
@@ -67,6 +69,9 @@ func (p Probe) Once(ctx context.Context, i int) Verdict {
 			*t = timeout
 		}
 	}
+	if p.MustGreet {
+		p.Dialer.Silence = timeout
+	}
 	v := Verdict{Kind: OK, Address: p.Address, Path: Unknown}
 	began := time.Now()
 	err := p.converse(ctx, i, &v)
@@ -80,6 +85,7 @@ func (p Probe) Once(ctx context.Context, i int) Verdict {
 
 // converse holds the conversation of a probe.
 func (p *Probe) converse(ctx context.Context, i int, v *Verdict) *Error {
+	began := time.Now()
 	conn, err := p.Dialer.Dial(ctx, p.Address)
 	if err != nil {
 		e, _ := errors.AsType[*Error](err)
@@ -92,6 +98,9 @@ func (p *Probe) converse(ctx context.Context, i int, v *Verdict) *Error {
 	case err == nil:
 		v.Greeting = &greeting
 		v.Path = pathOf(p.Address, greeting.You, v.Local)
+	case errors.Is(err, ErrSilent) && p.MustGreet:
+		v.Timings.Greeting = time.Since(began) - v.Timings.DNS - v.Timings.Connect
+		return newError(Greeting, p.Address, v.Timings, err)
 	case !errors.Is(err, ErrSilent) && p.Dialer.Wire != protocol.RawName: // who speaks raw need not greet
 		return newError(Greeting, p.Address, v.Timings, err)
 	}
@@ -101,7 +110,7 @@ func (p *Probe) converse(ctx context.Context, i int, v *Verdict) *Error {
 		message = defaultMessage
 	}
 	expected := expectations[greeting.Handler]
-	began := time.Now()
+	began = time.Now()
 	switch {
 	case p.Quiet && v.Greeting != nil, message == "":
 		return nil

@@ -8,6 +8,8 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,7 +51,7 @@ func TestProbe(t *testing.T) {
 	const ms = `\d+\.\d(ms|s)`
 	quick := client.Probe{Timeout: 2 * time.Second, Dialer: client.Dialer{Silence: 100 * time.Millisecond}}
 	patient := client.Probe{Timeout: patience}
-	impatient := client.Probe{Timeout: 200 * time.Millisecond, Dialer: client.Dialer{Silence: 20 * time.Millisecond}}
+	impatient := client.Probe{Timeout: 500 * time.Millisecond, Dialer: client.Dialer{Silence: 20 * time.Millisecond}}
 	with := func(p client.Probe, f func(*client.Probe)) client.Probe {
 		f(&p)
 		return p
@@ -80,10 +82,12 @@ func TestProbe(t *testing.T) {
 		{"closes after the greeting", patient, saysAndCloses(hello), `closed A: it closed the connection without an answer \(answer, MS\)`},
 		{"says nothing", impatient, says(""), `timeout A: it took the connection and did not answer in time \(answer, MS\)`},
 		{"greets and says nothing", impatient, says(hello), `timeout A: it took the connection and did not answer in time \(answer, MS\)`},
-		{"quiet, does not end", with(impatient, func(p *client.Probe) { p.Quiet = true }), func(nc *net.TCPConn) {
-			_, _ = io.Copy(io.Discard, nc)
-			_, _ = nc.Read(nil)
-			<-t.Context().Done()
+		{"quiet, does not end", with(impatient, func(p *client.Probe) { p.Quiet, p.Dialer.Wire = true, "raw" }), func(nc *net.TCPConn) {
+			for range time.Tick(50 * time.Millisecond) { // until the client is gone
+				if _, err := io.WriteString(nc, "a"); err != nil {
+					return
+				}
+			}
 		}, `timeout A: it took the connection and did not answer in time \(answer, MS\)`},
 		{"resets", patient, reset, `reset A: it took the connection and (then cut it off \(greeting|cut it off at once \(connect), MS\)`},
 		{"resets when spoken to", patient, func(nc *net.TCPConn) {
@@ -116,10 +120,14 @@ func TestProbe(t *testing.T) {
 			tt.probe.Address = address
 			line := strings.ReplaceAll(strings.ReplaceAll(tt.want, " A", " "+regexp.QuoteMeta(address.String())), "MS", ms)
 			want := regexp.MustCompile("^" + line + "$")
+			var probes sync.WaitGroup
+			defer probes.Wait()
 			for i := range 20 {
-				if got := tt.probe.Once(t.Context(), i).String(); !want.MatchString(got) {
-					t.Fatalf("probe %d:\n got %s\nwant %s", i, got, want)
-				}
+				probes.Go(func() {
+					if got := tt.probe.Once(t.Context(), i).String(); !want.MatchString(got) {
+						t.Errorf("probe %d:\n got %s\nwant %s", i, got, want)
+					}
+				})
 			}
 		})
 	}
@@ -141,10 +149,9 @@ func TestProbeSeries(t *testing.T) {
 	for v := range p.Series(t.Context(), 5, 0) {
 		stats.Add(v)
 	}
-	close(said)
 	var got []string
-	for line := range said {
-		got = append(got, line)
+	for range 5 {
+		got = append(got, <-said)
 	}
 	want := []string{"message 0\n", "message 1\n", "message 2\n", "message 3\n", "message 4\n"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -158,9 +165,9 @@ func TestProbeSeries(t *testing.T) {
 func TestProbeSeriesInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	spoken := 0
+	var spoken atomic.Int32
 	address := serve(t, func(nc *net.TCPConn) {
-		if spoken++; spoken == 3 {
+		if spoken.Add(1) == 3 {
 			cancel() // in the middle of the third
 			_, _ = io.Copy(io.Discard, nc)
 			return
@@ -181,16 +188,27 @@ func TestProbeSeriesInterrupted(t *testing.T) {
 // The interval is from the beginning of a probe to that of the next.
 func TestProbeSeriesInterval(t *testing.T) {
 	t.Parallel()
-	address := closedPort(t)
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel() // A socket is no part of the bubble.
 		began := time.Now()
-		for range (client.Probe{Address: address}).Series(ctx, 3, time.Second) {
-			t.Error("a verdict")
+		var at []time.Duration
+		for v := range (client.Probe{}).Series(t.Context(), 3, time.Second) { // Nowhere is reached at once.
+			at = append(at, time.Since(began))
+			if v.Kind != client.Failed {
+				t.Error(v)
+			}
+			time.Sleep(600 * time.Millisecond)
 		}
-		if took := time.Since(began); took != 0 {
-			t.Errorf("waited for %v after the end", took)
+		if diff := cmp.Diff([]time.Duration{0, time.Second, 2 * time.Second}, at); diff != "" {
+			t.Errorf("probed at (-want +got):\n%s", diff)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		verdicts := 0
+		for range (client.Probe{}).Series(ctx, 0, time.Minute) {
+			verdicts++
+		}
+		if took := time.Since(began) - 2600*time.Millisecond; verdicts != 2 || took != 90*time.Second {
+			t.Errorf("%d verdicts within %v", verdicts, took)
 		}
 	})
 }

@@ -32,7 +32,7 @@ func TestStats(t *testing.T) {
 connect  min=1.0ms avg=50.1ms p50=50.0ms p90=90.0ms p99=99.0ms max=100.0ms
 echo     min=0.1ms avg=5.0ms p50=5.0ms p90=9.0ms p99=9.9ms max=10.0ms
 answer   min=1.0ms avg=1.0ms p50=1.0ms p90=1.0ms p99=1.0ms max=1.0ms
-total    min=2.0ms avg=109.9ms p50=102.0ms p90=182.1ms p99=200.1ms max=1000.0ms
+total    min=2.0ms avg=109.9ms p50=102.0ms p90=182.0ms p99=200.1ms max=1000.0ms
 `
 	if diff := cmp.Diff(want, series(t).String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -50,9 +50,9 @@ func TestStatsJSON(t *testing.T) {
 	}
 	want := `{"address":"10.0.0.5:12000","probes":104,"ok":101,"loss":0.028846,"verdicts":{"ok":101,"refused":1,"timeout":2},` +
 		`"connect_ms":{"min":1,"avg":50.099,"p50":50.015,"p90":90.047,"p99":99.007,"max":100},` +
-		`"echo_ms":{"min":0.1,"avg":5.05,"p50":5.001,"p90":9.003,"p99":9.903,"max":10},` +
+		`"echo_ms":{"min":0.1,"avg":5.05,"p50":5.003,"p90":9.007,"p99":9.903,"max":10},` +
 		`"answer_ms":{"min":1,"avg":1,"p50":1,"p90":1,"p99":1,"max":1},` +
-		`"total_ms":{"min":2,"avg":109.901,"p50":102.015,"p90":182.143,"p99":200.063,"max":1000}}`
+		`"total_ms":{"min":2,"avg":109.901,"p50":102.015,"p90":182.015,"p99":200.063,"max":1000}}`
 	if diff := cmp.Diff(want, string(text)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

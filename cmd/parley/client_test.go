@@ -57,7 +57,7 @@ func (c *client) send(text string) error {
 func (c *client) line() (string, error) {
 	c.SetReadDeadline(time.Now().Add(patience))
 	line, err := c.in.ReadString('\n')
-	if err == io.EOF && line != "" {
+	if errors.Is(err, io.EOF) && line != "" {
 		err = fmt.Errorf("%q ends without a newline: %w", line, io.ErrUnexpectedEOF)
 	}
 	return strings.TrimSuffix(line, "\n"), err
@@ -77,11 +77,11 @@ func (c *client) echo(text string) error {
 	if err := c.send(text + "\n"); err != nil {
 		return err
 	}
-	return c.reads("ECHO: " + text)
+	return c.wants("ECHO: " + text)
 }
 
-// reads reads a line, which is to be this one.
-func (c *client) reads(want string) error {
+// wants reads a line, which is to be this one.
+func (c *client) wants(want string) error {
 	got, err := c.line()
 	if err == nil && got != want {
 		err = fmt.Errorf("got %q, want %q", got, want)

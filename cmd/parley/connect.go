@@ -110,7 +110,7 @@ func (c *connectCommand) run(ctx context.Context, interrupt func()) error {
 	if t := openTerminal(c.stdin, c.stdout, c.environ); t != nil {
 		screen.w, screen.raw = t, false
 		err = talk.hold(ctx, t.lines(interrupt))
-		t.close()
+		t.close(true)
 	} else {
 		talk.stay = c.name != "" || c.email != ""
 		err = talk.hold(ctx, lines(c.stdin))

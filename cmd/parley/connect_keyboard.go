@@ -38,14 +38,14 @@ func lastLine(line string, err error) error {
 	return err
 }
 
-// forward calls next until its error, and closes input then.
+// forward calls next until its error or the line that ends a conversation, and closes input then.
 func forward(next func() (string, error)) <-chan string {
 	input := make(chan string)
 	go func() {
 		defer close(input)
-		for {
-			line, err := next()
-			if err != nil {
+		for line := ""; line != leaveWord; {
+			var err error
+			if line, err = next(); err != nil {
 				return
 			}
 			input <- line
@@ -92,8 +92,8 @@ func (t *terminal) lines(interrupt func()) <-chan string {
 	return forward(func() (string, error) {
 		t.resize()
 		line, err := t.editor.ReadLine()
-		if err != nil {
-			t.close() // From here on Ctrl-C is a signal again.
+		if err != nil || line == leaveWord {
+			t.close(err != nil) // From here on Ctrl-C is a signal again.
 		}
 		return line, err
 	})
@@ -117,15 +117,18 @@ func (t *terminal) Write(p []byte) (int, error) {
 	return t.editor.Write(p)
 }
 
-// close gives the terminal back as it was.
-func (t *terminal) close() {
+// close gives the terminal back as it was. typing says that there is a line that is being typed.
+func (t *terminal) close(typing bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.closed {
-		t.closed = true
-		_, _ = io.WriteString(t.screen, "\r\n")
-		t.restore()
+	if t.closed {
+		return
 	}
+	t.closed = true
+	if typing {
+		_, _ = io.WriteString(t.screen, "\r\n")
+	}
+	t.restore()
 }
 
 // keys are the keys that are typed. The editor takes Ctrl-C for the end of the input, and it is more.

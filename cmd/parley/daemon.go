@@ -135,7 +135,7 @@ func (d *daemon) open(listeners []config.Listener) error {
 	}
 	var err error
 	if d.adminAt, err = server.Listen(ctx, "tcp", d.cfg.Admin); err != nil {
-		return runError(listenError("PARLEY_ADMIN", "tcp", d.cfg.Admin, err))
+		return runError(listenError("admin side (PARLEY_ADMIN)", "tcp", d.cfg.Admin, err))
 	}
 	return nil
 }

@@ -168,17 +168,6 @@ func (s scrape) sum(name string) float64 {
 	return sum
 }
 
-// reason is how many connections ended for it.
-func (s scrape) reason(word string) float64 {
-	var sum float64
-	for series, value := range s {
-		if strings.HasPrefix(series, "parley_connections_closed_total{") && strings.HasSuffix(series, `,reason="`+word+`"}`) {
-			sum += value
-		}
-	}
-	return sum
-}
-
 // series returns the names and labels, sorted.
 func (s scrape) series() []string { return slices.Sorted(maps.Keys(s)) }
 

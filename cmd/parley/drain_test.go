@@ -145,11 +145,11 @@ func TestTermAnswersWhatWasSent(t *testing.T) {
 			t.Fatalf("client %d: %v", i, err)
 		}
 		for line := range strings.Lines(answer.String()) {
-			if err := c.reads(strings.TrimSuffix(line, "\n")); err != nil {
+			if err := c.wants(strings.TrimSuffix(line, "\n")); err != nil {
 				t.Fatalf("client %d: %v", i, err)
 			}
 		}
-		if err := errors.Join(c.reads("ERR shutting_down"), c.ends()); err != nil {
+		if err := errors.Join(c.wants("ERR shutting_down"), c.ends()); err != nil {
 			t.Errorf("client %d: %v", i, err)
 		}
 		c.Close()

@@ -58,7 +58,7 @@ func TestDrainDelayEnds(t *testing.T) {
 	}
 }
 
-// A second signal does not wait for a client who does not go.
+// While a client finishes what it has begun nobody else comes in any more, and a second signal does not wait for that.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	d := serve(t, "PARLEY_DRAIN_TIMEOUT=1h", "echo://127.0.0.1:0")
@@ -70,6 +70,16 @@ func TestSecondSignal(t *testing.T) {
 	eventually(t, "it has come in", func() bool { return d.scrape().sum("parley_received_bytes_total") > 0 })
 	d.signal(syscall.SIGINT)
 	d.stdout.await(t, `"msg":"stopping","signal":"interrupt"`)
+	eventually(t, "connections are refused", func() bool {
+		late, err := connect(d.addresses[0])
+		if err == nil {
+			late.Close()
+		}
+		return errors.Is(err, syscall.ECONNREFUSED)
+	})
+	if !d.running() {
+		t.Error("the client was not waited for")
+	}
 	d.signal(syscall.SIGINT)
 	d.exits(1)
 }
@@ -82,7 +92,9 @@ func TestDrainTimeout(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for stuck.send(strings.Repeat("never read\n", 1000)) == nil {
+		var err error
+		for err == nil {
+			err = stuck.send(strings.Repeat("never read\n", 1000))
 		}
 	}()
 	var sent float64
@@ -129,7 +141,7 @@ func TestRestart(t *testing.T) {
 			if _, err := c.greeting(); err != nil {
 				t.Fatal(err)
 			}
-			must(t, c.reads("HELLO. I am the Happy Server :-)"))
+			must(t, c.wants("HELLO. I am the Happy Server :-)"))
 			must(t, c.ends()) // The server closes first: its port is the one that has to wait.
 			c.Close()
 		}

@@ -45,6 +45,7 @@ type probeCommand struct {
 	interval time.Duration
 	series   bool     // more than one probe was asked for
 	expect   []string // verdicts, any of which is the one that is wanted
+	greeting string   // on, off or auto
 	json     bool
 	stdout   io.Writer
 }
@@ -85,7 +86,7 @@ log line.`,
 	flags.BoolVar(&p.json, "json", false, "print one JSON object, of several probes a summary at the end")
 	flags.DurationVar(&p.probe.Timeout, "timeout", 5*time.Second, "how long a probe may take")
 	flags.StringVar(&p.probe.Dialer.Wire, "wire", "", "speak "+wireNames(", ")+" (default: as the greeting does)")
-	flags.BoolVar(&p.probe.Dialer.NoGreeting, "no-greeting", false, "do not wait for a greeting")
+	flags.StringVar(&p.greeting, "greeting", "auto", "on: there must be one, off: do not wait for it, auto: there may be one within 300 ms")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p.stdout = cmd.OutOrStdout()
 		p.series = flags.Changed("count") || flags.Changed("interval")
@@ -95,7 +96,7 @@ log line.`,
 		if err := p.check(); err != nil {
 			return err
 		}
-		if err := p.aim(args, environ, flags.Changed("message")); err != nil {
+		if err := p.aim(args, environ); err != nil {
 			return err
 		}
 		return p.run(cmd.Context())
@@ -121,6 +122,15 @@ func (p *probeCommand) check() error {
 		if !slices.Contains(client.Kinds(), client.Kind(verdict)) && !isReason(verdict) {
 			return fmt.Errorf("--expect=%q: unknown verdict; valid: %s, or the reason of an ERR, such as server_full", verdict, kindNames())
 		}
+	}
+	switch p.greeting {
+	case "on":
+		p.probe.MustGreet = true
+	case "off":
+		p.probe.Dialer.NoGreeting = true
+	case "auto":
+	default:
+		return fmt.Errorf("--greeting=%q: want on, off or auto", p.greeting)
 	}
 	return checkWire(p.probe.Dialer.Wire)
 }
@@ -159,9 +169,9 @@ func peerAddress(args []string) (client.Address, error) {
 }
 
 // aim sets what is to be probed.
-func (p *probeCommand) aim(args, environ []string, message bool) (err error) {
+func (p *probeCommand) aim(args, environ []string) (err error) {
 	if len(args) == 0 {
-		return p.aimAtOurselves(environ, message)
+		return p.aimAtOurselves(environ)
 	}
 	p.probe.Address, err = peerAddress(args)
 	return err

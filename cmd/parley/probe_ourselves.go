@@ -11,7 +11,7 @@ import (
 
 // aimAtOurselves makes the first listener of the environment what is probed. It sends nothing unless there is a message:
 // a server logs what a health check does only where something is wrong.
-func (p *probeCommand) aimAtOurselves(environ []string, message bool) error {
+func (p *probeCommand) aimAtOurselves(environ []string) error {
 	_, listeners, _, err := config.Load(environ, nil, catalog())
 	if err != nil {
 		return err
@@ -20,13 +20,13 @@ func (p *probeCommand) aimAtOurselves(environ []string, message bool) error {
 	if p.probe.Address, err = nearest(l); err != nil {
 		return err
 	}
-	dialer := &p.probe.Dialer
-	if dialer.Wire == "" {
-		dialer.Wire = l.Wire
+	if p.probe.Dialer.Wire == "" {
+		p.probe.Dialer.Wire = l.Wire
 	}
-	dialer.NoGreeting = dialer.NoGreeting || !l.Greeting
-	dialer.Silence = p.probe.Timeout // It is known to greet: nothing else will do.
-	p.probe.Quiet = !message
+	if p.greeting == "auto" {
+		p.probe.MustGreet, p.probe.Dialer.NoGreeting = l.Greeting, !l.Greeting
+	}
+	p.probe.Quiet = p.probe.Message == ""
 	return nil
 }
 

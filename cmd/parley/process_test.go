@@ -46,16 +46,11 @@ func (tr *transcript) String() string {
 	return tr.text.String()
 }
 
-// await waits until a line matches and returns its submatches.
-func (tr *transcript) await(t testing.TB, pattern string) []string {
+// await waits until a line matches.
+func (tr *transcript) await(t testing.TB, pattern string) {
 	t.Helper()
 	expr := regexp.MustCompile("(?m)" + pattern)
-	var match []string
-	eventually(t, "a line that matches "+pattern, func() bool {
-		match = expr.FindStringSubmatch(tr.String())
-		return match != nil
-	})
-	return match
+	eventually(t, "a line that matches "+pattern, func() bool { return expr.MatchString(tr.String()) })
 }
 
 // A process is a program that runs beside the test, and not for longer than it.
@@ -67,11 +62,11 @@ type process struct {
 	ended  chan struct{} // closed when it has ended and all it wrote was read
 }
 
-// baseEnv is the environment of every program, in which nothing of the shell's that runs the tests is left but what the race
-// detector and coverage need.
+// baseEnv is the environment of every program, in which nothing of the shell's that runs the tests is left but where files go.
+// A program with the race detector is not to sleep for a second before it ends.
 func baseEnv() []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=/no-home", "TERM=xterm"}
-	for _, name := range []string{"GOCOVERDIR", "GORACE", "TMPDIR"} {
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=/no-home", "TERM=xterm", "GORACE=atexit_sleep_ms=10 " + os.Getenv("GORACE")}
+	for _, name := range []string{"GOCOVERDIR", "TMPDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}

@@ -115,8 +115,8 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Dir = ts.MkAbs(".")
 	p := launch(s.t, cmd)
 	got := p.status()
-	io.WriteString(ts.Stdout(), p.stdout.String())
-	io.WriteString(ts.Stderr(), p.stderr.String())
+	fmt.Fprint(ts.Stdout(), p.stdout.String())
+	fmt.Fprint(ts.Stderr(), p.stderr.String())
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
@@ -170,8 +170,8 @@ func cmdEnded(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	got := d.status()
-	io.WriteString(ts.Stdout(), d.stdout.String())
-	io.WriteString(ts.Stderr(), d.stderr.String())
+	fmt.Fprint(ts.Stdout(), d.stdout.String())
+	fmt.Fprint(ts.Stderr(), d.stderr.String())
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}

@@ -17,11 +17,13 @@ func TestStdoutClosed(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s") // An address could not be read from the log.
 	p := launch(t, command("sh", "-c", `exec parley serve --log-messages "echo+unix://$1" >&-`, "sh", socket))
+	var c *client
 	eventually(t, "the daemon listens", func() bool {
-		_, err := os.Stat(socket)
+		var err error
+		c, err = connect(socket)
 		return err == nil
 	})
-	c := dial(t, socket)
+	defer c.Close()
 	if _, err := c.greeting(); err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +39,7 @@ func piped(t *testing.T) (*daemon, *os.File) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	must(t, err)
-	t.Cleanup(func() { r.Close() })
+	t.Cleanup(func() { _ = r.Close() })
 	cmd := command("parley", "serve", "--log-messages", "echo://127.0.0.1:0")
 	cmd.Stdout = w
 	d := &daemon{process: launch(t, cmd)}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -65,4 +66,22 @@ func (d *daemon) memory(field string) int {
 	kib, err := strconv.Atoi(string(match[1]))
 	must(d.t, err)
 	return kib
+}
+
+// reason is how many connections ended for it.
+func (s scrape) reason(word string) float64 {
+	var sum float64
+	for series, value := range s {
+		if strings.HasPrefix(series, "parley_connections_closed_total{") && strings.HasSuffix(series, `,reason="`+word+`"}`) {
+			sum += value
+		}
+	}
+	return sum
+}
+
+// find waits until a line matches and returns its submatches.
+func (tr *transcript) find(t testing.TB, pattern string) []string {
+	t.Helper()
+	tr.await(t, pattern)
+	return regexp.MustCompile("(?m)" + pattern).FindStringSubmatch(tr.String())
 }

@@ -16,12 +16,19 @@ func TestDrainFigures(t *testing.T) {
 		refusing = 100 * time.Millisecond // from TERM until connections are refused
 		timeout  = 8 * time.Second
 	)
-	for range 5 {
+	var refused, ended []time.Duration
+	for range 7 {
 		took := drainTalkers(t, serveBuilt(t, "echo://127.0.0.1:0"), 200)
-		t.Logf("refusing connections after %v, ended after %v", took.refusing, took.ended)
-		if took.refusing >= refusing || took.ended >= timeout {
-			t.Errorf("refusing connections after %v, want less than %v; ended after %v, want less than %v", took.refusing, refusing, took.ended, timeout)
-		}
+		refused, ended = append(refused, took.refusing), append(ended, took.ended)
+	}
+	t.Logf("refusing connections after %v", refused)
+	t.Logf("ended after %v", ended)
+	// The median, because a single one says as much about what else the machine has to do.
+	if median := quantile(refused, .5); median >= refusing {
+		t.Errorf("refusing connections after %v, want less than %v", median, refusing)
+	}
+	if longest := quantile(ended, 1); longest >= timeout {
+		t.Errorf("ended after %v, want less than %v", longest, timeout)
 	}
 }
 

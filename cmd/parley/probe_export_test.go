@@ -1,0 +1,4 @@
+package main
+
+// Nearest is nearest.
+var Nearest = nearest
