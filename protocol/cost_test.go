@@ -24,6 +24,10 @@ func TestHostileCost(t *testing.T) {
 	for i := range 2000 {
 		keys.WriteString("M" + string([]byte{byte(i), byte(i >> 8)}) + "N")
 	}
+	var pairs strings.Builder
+	for i := range 60 {
+		pairs.WriteString("h" + string(rune(i)) + "h" + string(rune(i)) + "\x86\x94")
+	}
 	tests := []struct {
 		name  string
 		wire  protocol.Wire
@@ -44,11 +48,13 @@ func TestHostileCost(t *testing.T) {
 		{"100,000 marks", pickle, strings.Repeat("(", 100_000) + ".", 64 * kib},
 		{"laughs", pickle, laughs(9), 64 * kib},
 		{"in itself", pickle, selfInList, 64 * kib},
-		// These are values, and cost as many bytes as they are long, times the few that the machine has for each.
-		{"8,000 lists", pickle, strings.Repeat("]", 8000) + ".", 512 * kib},
-		{"8,000 dicts", pickle, strings.Repeat("}", 8000) + ".", 512 * kib},
-		{"8,000 tuples in pairs", pickle, "))" + strings.Repeat("2\x86", 4000) + ".", 512 * kib},
-		{"2,000 keys", pickle, "}(" + keys.String() + "u.", 512 * kib},
+		// These are values, and cost as many bytes as they are long, times the few that og-rek has for each.
+		{"8,000 lists", pickle, strings.Repeat("]", 8000) + ".", 1024 * kib},
+		{"8,000 dicts", pickle, strings.Repeat("}", 8000) + ".", 1024 * kib},
+		{"8,000 in the memo", pickle, "N" + strings.Repeat("\x94", 8000) + ".", 3072 * kib},
+		{"60 binary integers", pickle, strings.Repeat("\x8a\x7f"+strings.Repeat("q", 127), 60) + ".", 2048 * kib},
+		{"laughs in a key", pickle, "})\x94" + pairs.String() + "Ns.", 64 * kib},
+		{"2,000 keys", pickle, "}(" + keys.String() + "u.", 1024 * kib},
 		{"depth 10,001", json, strings.Repeat("[", 10_001), 64 * kib},
 		{"depth 10,000", json, strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), 512 * kib},
 		{"no quote", json, "\"" + strings.Repeat("x", 1_000_000) + "\n", 64 * kib},

@@ -88,14 +88,16 @@
 //	C: datetime.date(2026, 11, 20)
 //	S: {'error': 'malformed_message', 'detail': 'pickle opcode GLOBAL is refused'} (end)
 //
-// A message says the text of a str, or what Python's repr shows of another value.
+// A message says the text of a str, or what Python's repr shows of another value; but the items of a dict are in the order of
+// their keys' repr, not in the order they came in.
 //
-// A pickle is a program that Python runs. Here it makes plain values only: dict, list, tuple, str, bytes, int, float, bool
-// and None. The opcodes that load, call or build anything else are refused by name. The two functions that protocols 0 to
-// 2 name to make bytes are known, and not called. What Python would not load is malformed; so is what only a stranger would
-// write: a list within itself, or nested more than 100 deep; an integer of more than 4300 digits, which Python does
-// not print either; lists that share so much that all of it, walked through, has more than 16 times the values and bytes of
-// the message, and 1024. No length is believed: one that announces more than the limit allows is too long at once.
+// A pickle is a program that Python runs. Here og-rek reads it, which makes plain values only: dict, list, tuple, str, bytes,
+// int, float, bool and None. The opcodes that load, call or build anything else are refused by name. The two functions that
+// protocols 0 to 2 name to make bytes are known, and not called. No length is believed: one that announces more than the
+// limit allows is too long at once. So are malformed, to keep what a message costs within bounds: an integer of more than
+// 127 bytes, or 4300 digits; a value nested more than 100 deep, or within itself; tuples that share so much that all of it,
+// walked through, has more than 16 times the values and bytes of the message, and 1024; a tuple as the key of a dict. And,
+// as og-rek would read them wrong: a list that is in two places, and, by protocol 0, half a surrogate pair.
 //
 // # The raw wire
 //

@@ -8,9 +8,6 @@ import "bytes"
 const (
 	opMark           = '('
 	opStop           = '.'
-	opPop            = '0'
-	opPopMark        = '1'
-	opDup            = '2'
 	opBinbytes       = 'B'
 	opShortBinbytes  = 'C'
 	opFloat          = 'F'
@@ -51,24 +48,19 @@ const (
 	opNewtrue        = 0x88
 	opNewfalse       = 0x89
 	opLong1          = 0x8a
-	opLong4          = 0x8b
 	opShortBinunicod = 0x8c
-	opBinunicode8    = 0x8d
-	opBinbytes8      = 0x8e
 	opMemoize        = 0x94
 	opFrame          = 0x95
 )
-
-// highestProtocol is the last that Python has come up with.
-const highestProtocol = 5
 
 // What stands behind an opcode. The bounds leave room for whatever Python writes.
 const (
 	maxDigits      = 4300                  // of an integer in decimal, Python's own bound: to convert one takes quadratic time
 	maxIntegerLine = maxDigits + len("-L") // with its sign, and the L behind a long
-	maxLongBytes   = 1786                  // of an integer of maxDigits
+	maxLongBytes   = 127                   // of a binary integer: og-rek takes the count of a longer one for a negative number
 	maxFloatLine   = 400                   // without an exponent the largest number has 309 digits
 	maxIndexLine   = 10                    // of an index into the memo
+	maxPickleMarks = 1000                  // that are open; a value of the greatest depth needs one a level
 )
 
 // An opcode is what there is to know of one before the machine runs.
@@ -78,7 +70,6 @@ type opcode struct {
 	counted int    // bytes of the number, lowest byte first, that says how many bytes of argument follow
 	lines   int    // lines that are the argument
 	max     int    // bytes of a counted argument or of a line; 0: as many as the message may have
-	pushes  kind   // of the value it pushes, where that is what its argument says
 	first   bool   // a pickle may begin with it
 	refused bool   // it loads, calls or builds what is no plain value
 }
@@ -86,9 +77,6 @@ type opcode struct {
 var opcodes = [256]opcode{
 	opMark:     {name: "MARK", first: true},
 	opStop:     {name: "STOP"},
-	opPop:      {name: "POP"},
-	opPopMark:  {name: "POP_MARK"},
-	opDup:      {name: "DUP"},
 	opAppend:   {name: "APPEND"},
 	opAppends:  {name: "APPENDS"},
 	opDict:     {name: "DICT"},
@@ -115,29 +103,35 @@ var opcodes = [256]opcode{
 	opBinput:     {name: "BINPUT", fixed: 1},
 	opLongBinput: {name: "LONG_BINPUT", fixed: 4},
 
-	opNone:           {name: "NONE", pushes: kindNone, first: true},
-	opNewtrue:        {name: "NEWTRUE", pushes: kindBool, first: true},
-	opNewfalse:       {name: "NEWFALSE", pushes: kindBool, first: true},
-	opInt:            {name: "INT", lines: 1, max: maxIntegerLine, pushes: kindInt, first: true}, // also True and False
-	opBinint:         {name: "BININT", fixed: 4, pushes: kindInt, first: true},
-	opBinint1:        {name: "BININT1", fixed: 1, pushes: kindInt, first: true},
-	opBinint2:        {name: "BININT2", fixed: 2, pushes: kindInt, first: true},
-	opLong:           {name: "LONG", lines: 1, max: maxIntegerLine, pushes: kindInt, first: true},
-	opLong1:          {name: "LONG1", counted: 1, pushes: kindInt, first: true},
-	opLong4:          {name: "LONG4", counted: 4, max: maxLongBytes, pushes: kindInt, first: true},
-	opFloat:          {name: "FLOAT", lines: 1, max: maxFloatLine, pushes: kindFloat, first: true},
-	opBinfloat:       {name: "BINFLOAT", fixed: 8, pushes: kindFloat, first: true},
-	opString:         {name: "STRING", lines: 1, pushes: kindStr, first: true},
-	opBinstring:      {name: "BINSTRING", counted: 4, pushes: kindStr, first: true},
-	opShortBinstring: {name: "SHORT_BINSTRING", counted: 1, pushes: kindStr, first: true},
-	opUnicode:        {name: "UNICODE", lines: 1, pushes: kindStr, first: true},
-	opBinunicode:     {name: "BINUNICODE", counted: 4, pushes: kindStr, first: true},
-	opShortBinunicod: {name: "SHORT_BINUNICODE", counted: 1, pushes: kindStr, first: true},
-	opBinunicode8:    {name: "BINUNICODE8", counted: 8, pushes: kindStr, first: true},
-	opBinbytes:       {name: "BINBYTES", counted: 4, pushes: kindBytes, first: true},
-	opShortBinbytes:  {name: "SHORT_BINBYTES", counted: 1, pushes: kindBytes, first: true},
-	opBinbytes8:      {name: "BINBYTES8", counted: 8, pushes: kindBytes, first: true},
-	opGlobal:         {name: "GLOBAL", lines: 2, pushes: kindGlobal, first: true}, // refused unless it is one of globals
+	opNone:           {name: "NONE", first: true},
+	opNewtrue:        {name: "NEWTRUE", first: true},
+	opNewfalse:       {name: "NEWFALSE", first: true},
+	opInt:            {name: "INT", lines: 1, max: maxIntegerLine, first: true}, // also True and False
+	opBinint:         {name: "BININT", fixed: 4, first: true},
+	opBinint1:        {name: "BININT1", fixed: 1, first: true},
+	opBinint2:        {name: "BININT2", fixed: 2, first: true},
+	opLong:           {name: "LONG", lines: 1, max: maxIntegerLine, first: true},
+	opLong1:          {name: "LONG1", counted: 1, max: maxLongBytes, first: true},
+	opFloat:          {name: "FLOAT", lines: 1, max: maxFloatLine, first: true},
+	opBinfloat:       {name: "BINFLOAT", fixed: 8, first: true},
+	opString:         {name: "STRING", lines: 1, first: true},
+	opBinstring:      {name: "BINSTRING", counted: 4, first: true},
+	opShortBinstring: {name: "SHORT_BINSTRING", counted: 1, first: true},
+	opUnicode:        {name: "UNICODE", lines: 1, first: true},
+	opBinunicode:     {name: "BINUNICODE", counted: 4, first: true},
+	opShortBinunicod: {name: "SHORT_BINUNICODE", counted: 1, first: true},
+	opBinbytes:       {name: "BINBYTES", counted: 4, first: true},
+	opShortBinbytes:  {name: "SHORT_BINBYTES", counted: 1, first: true},
+	opGlobal:         {name: "GLOBAL", lines: 2, first: true}, // refused unless it is one of globals
+
+	// Python writes DUP never, POP and POP_MARK only of a tuple within itself, LONG4 of integers over 255 bytes, and the two
+	// with a count of 8 bytes over 4 GiB. og-rek has no use for most of these.
+	'0':  {name: "POP", refused: true},
+	'1':  {name: "POP_MARK", refused: true},
+	'2':  {name: "DUP", refused: true},
+	0x8b: {name: "LONG4", refused: true},
+	0x8d: {name: "BINUNICODE8", refused: true},
+	0x8e: {name: "BINBYTES8", refused: true},
 
 	'P':  {name: "PERSID", refused: true},
 	'Q':  {name: "BINPERSID", refused: true},
@@ -211,6 +205,7 @@ type pickleScanner struct {
 	code  byte   // the opcode whose argument it is
 	count uint64 // the lowest bytes of the count
 	line  int    // bytes of the line, or of all lines of a GLOBAL
+	marks int    // that are open
 	names string // of the globals, the one that the lines of a GLOBAL begin like
 }
 
@@ -246,7 +241,7 @@ func (s *pickleScanner) scan(p []byte) (int, bool, error) {
 			}
 			i++
 			if s.code == opStop {
-				s.n = 0
+				s.n, s.marks = 0, 0
 				return i, true, nil
 			}
 		}
@@ -265,6 +260,14 @@ func (s *pickleScanner) take(b byte, first bool) error {
 		return refusedOpcode(b)
 	case first && !o.first:
 		return malformed("no pickle begins with %s", o.name)
+	}
+	switch b {
+	case opMark:
+		if s.marks++; s.marks > maxPickleMarks {
+			return malformed("more than %d marks", maxPickleMarks)
+		}
+	case opAppends, opDict, opList, opSetitems, opTuple:
+		s.marks = max(0, s.marks-1)
 	}
 	s.code = b
 	s.data, s.counting, s.lines = uint64(o.fixed), o.counted, o.lines
@@ -341,8 +344,7 @@ func (*pickleScanner) finish() error { return ErrUnfinished }
 func (*pickleScanner) pending() Pending { return Unfinished }
 
 func (*pickleScanner) check(scanned []byte) ([]byte, error) {
-	u, _, err := unpickle(scanned)
-	u.free()
+	_, err := unpickle(scanned)
 	return scanned, err
 }
 

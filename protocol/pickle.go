@@ -1,9 +1,11 @@
 package protocol
 
 import (
-	"encoding/binary"
-	"math"
+	"bytes"
 	"strconv"
+	"strings"
+
+	ogorek "github.com/kisielk/og-rek"
 )
 
 // Pickle is the wire format of Python's pickle module. Plain values come in, by any protocol: dict, list, tuple, str,
@@ -25,46 +27,31 @@ func (Pickle) NewDecoder(limit int) Decoder {
 
 // AppendGreeting appends the greeting as a dict.
 func (Pickle) AppendGreeting(dst []byte, g Greeting) []byte {
-	dst = appendPickledString(beginPickledDict(dst), "clientid")
-	dst = appendPickledUint(dst, g.ClientID)
+	dst = appendPickledItem(append(dst, beginPickledDict...), "clientid", g.ClientID)
 	for _, w := range g.words() {
 		dst = appendPickledWord(dst, w.key, w.value, false)
 	}
-	return endPickledDict(dst)
+	return append(dst, endPickledDict...)
 }
 
 // AppendError appends the error as a dict.
 func (Pickle) AppendError(dst []byte, e Error) []byte {
-	dst = appendPickledWord(beginPickledDict(dst), "error", e.Reason, false)
+	dst = appendPickledWord(append(dst, beginPickledDict...), "error", e.Reason, false)
 	if e.Limit != 0 {
-		dst = appendPickledString(dst, "limit")
-		dst = appendPickledInt(dst, e.Limit)
+		dst = appendPickledItem(dst, "limit", e.Limit)
 	}
-	return endPickledDict(appendPickledWord(dst, "detail", e.Detail, true))
+	return append(appendPickledWord(dst, "detail", e.Detail, true), endPickledDict...)
 }
 
 // AppendText appends text as a str.
-func (Pickle) AppendText(dst []byte, text string) []byte {
-	dst = append(dst, opProto, 2)
-	dst = appendPickledString(dst, text)
-	return append(dst, opStop)
-}
+func (Pickle) AppendText(dst []byte, text string) []byte { return append(dst, pickled(text)...) }
 
 // AppendEcho appends msg as it came or, behind a prefix, a str: the prefix and what msg says.
-func (Pickle) AppendEcho(dst []byte, prefix string, msg []byte) []byte {
+func (p Pickle) AppendEcho(dst []byte, prefix string, msg []byte) []byte {
 	if prefix == "" {
 		return append(dst, msg...)
 	}
-	dst = append(dst, opProto, 2, opBinunicode, 0, 0, 0, 0)
-	begin := len(dst)
-	dst = appendPythonText(dst, prefix)
-	u, v, err := unpickle(msg)
-	if err == nil {
-		dst = u.appendText(dst, v)
-	}
-	u.free()
-	binary.LittleEndian.PutUint32(dst[begin-4:], uint32(len(dst)-begin))
-	return append(dst, opStop)
+	return p.AppendText(dst, prefix+p.Text(msg))
 }
 
 // Verbatim is true.
@@ -72,48 +59,47 @@ func (Pickle) Verbatim() bool { return true }
 
 // AppendRecord appends a dict that begins with the word in lower case: {'ack': True, 'clientid': 17}.
 func (Pickle) AppendRecord(dst []byte, word string, fields []Field) []byte {
-	dst = appendPickledString(beginPickledDict(dst), word)
-	lower(dst[len(dst)-len(word):])
-	dst = append(dst, opNewtrue)
+	dst = appendPickledItem(append(dst, beginPickledDict...), strings.ToLower(word), true)
 	for _, f := range fields {
-		dst = appendPickledString(dst, f.Key)
-		dst = appendPickledField(dst, f)
+		dst = appendPickledItem(dst, f.Key, fieldValue(f))
 	}
-	return endPickledDict(dst)
+	return append(dst, endPickledDict...)
 }
 
-// Text returns the text of a str, and of any other value what Python's repr shows. Half a surrogate pair, which a str may
-// have in it, stands as the three bytes that it would have in UTF-8.
+// Text returns the text of a str, and of any other value what Python's repr shows; but the items of a dict are in the order of
+// their keys' repr. Half a surrogate pair, which a str may have in it, stands as the three bytes that it would have in UTF-8.
 func (Pickle) Text(msg []byte) string {
-	u, v, err := unpickle(msg)
-	defer u.free()
+	v, err := unpickle(msg)
 	if err != nil {
 		return ""
 	}
-	return string(u.appendText(nil, v))
+	return textOf(v)
 }
 
-// Fields returns the items of a dict whose keys are all str, in their order. A value is what Text would make of it.
+// Fields returns the items of a dict whose keys are all str, in the order of the keys' repr. A value is what Text would make of it.
 func (Pickle) Fields(msg []byte) ([]Field, bool) {
-	u, v, err := unpickle(msg)
-	defer u.free()
-	if err != nil || u.kind(v) != kindDict {
+	v, err := unpickle(msg)
+	dict, ok := v.(map[any]any)
+	if err != nil || !ok {
 		return nil, false
 	}
 	var fields []Field
-	for i := u.composites[^v].first; i >= 0; {
-		key, item := u.cells[i], u.cells[u.cells[i].next]
-		if u.kind(key.value) != kindStr {
+	for _, k := range sortedKeys(dict) {
+		key, ok := strOf(k.key)
+		if !ok {
 			return nil, false
 		}
-		fields = append(fields, Field{
-			Key:    string(u.appendStr(nil, key.value)),
-			Value:  string(u.appendText(nil, item.value)),
-			Number: u.isNumber(item.value),
-		})
-		i = item.next
+		fields = append(fields, Field{Key: key, Value: textOf(k.item), Number: isNumber(k.item)})
 	}
 	return fields, len(fields) > 0
+}
+
+// textOf returns what a value says to a person.
+func textOf(v any) string {
+	if s, ok := strOf(v); ok {
+		return s
+	}
+	return string(appendRepr(nil, v))
 }
 
 // ParseGreeting reads a dict with a clientid. Keys it does not know are ignored.
@@ -122,16 +108,33 @@ func (p Pickle) ParseGreeting(msg []byte) (Greeting, error) { return greetingOf(
 // ParseError reads a dict whose error is a word.
 func (p Pickle) ParseError(msg []byte) (Error, bool) { return errorOf(p.Fields(msg)) }
 
-func beginPickledDict(dst []byte) []byte { return append(dst, opProto, 2, opEmptyDict, opMark) }
+// A dict is written around the keys and values that og-rek has written: it writes a map in no order, and readers like to see the
+// clientid first.
+var (
+	beginPickledDict = []byte{opProto, 2, opEmptyDict, opMark}
+	endPickledDict   = []byte{opSetitems, opStop}
+)
 
-func endPickledDict(dst []byte) []byte { return append(dst, opSetitems, opStop) }
+var pickling = ogorek.EncoderConfig{Protocol: 2, StrictUnicode: true}
 
-// appendPickledString appends a str, with U+FFFD for what is none.
-func appendPickledString(dst []byte, s string) []byte {
-	dst = append(dst, opBinunicode, 0, 0, 0, 0)
-	begin := len(dst)
-	dst = appendPythonText(dst, s)
-	binary.LittleEndian.PutUint32(dst[begin-4:], uint32(len(dst)-begin))
+// pickled returns the pickle of a bool, uint64, int64, float64 or string. What in a string is no text becomes U+FFFD.
+func pickled(v any) []byte {
+	if s, ok := v.(string); ok {
+		v = string(appendPythonText(nil, s))
+	}
+	var b bytes.Buffer
+	if err := ogorek.NewEncoderWithConfig(&b, &pickling).Encode(v); err != nil {
+		panic(err) // It knows these types, and a buffer takes all.
+	}
+	return b.Bytes()
+}
+
+// appendPickledItem appends an item of a dict.
+func appendPickledItem(dst []byte, key string, value any) []byte {
+	for _, v := range []any{key, value} {
+		p := pickled(v)
+		dst = append(dst, p[2:len(p)-1]...) // without PROTO and STOP
+	}
 	return dst
 }
 
@@ -140,52 +143,22 @@ func appendPickledWord(dst []byte, key, value string, spaces bool) []byte {
 	if value == "" {
 		return dst
 	}
-	dst = appendPickledString(dst, key)
-	dst = append(dst, opBinunicode)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(value)))
-	return appendPrintable(dst, value, spaces)
+	return appendPickledItem(dst, key, string(appendPrintable(nil, value, spaces)))
 }
 
-// appendPickledField appends a field's value: a number if it is one that 64 bits have room for, else a str.
-func appendPickledField(dst []byte, f Field) []byte {
+// fieldValue returns a field's value: a number if it is one that 64 bits have room for, else its text.
+func fieldValue(f Field) any {
 	if !f.Number || !jsonNumber(f.Value) {
-		return appendPickledString(dst, f.Value)
+		return f.Value
 	}
 	if !decimal(f.Value) {
-		float, err := strconv.ParseFloat(f.Value, 64)
-		if err != nil {
-			return appendPickledString(dst, f.Value)
+		if float, err := strconv.ParseFloat(f.Value, 64); err == nil {
+			return float
 		}
-		return binary.BigEndian.AppendUint64(append(dst, opBinfloat), math.Float64bits(float))
+	} else if n, err := strconv.ParseUint(f.Value, 10, 64); err == nil {
+		return n
+	} else if n, err := strconv.ParseInt(f.Value, 10, 64); err == nil {
+		return n
 	}
-	if n, err := strconv.ParseUint(f.Value, 10, 64); err == nil {
-		return appendPickledUint(dst, n)
-	}
-	if n, err := strconv.ParseInt(f.Value, 10, 64); err == nil {
-		return appendPickledInt(dst, n)
-	}
-	return appendPickledString(dst, f.Value)
-}
-
-func appendPickledUint(dst []byte, n uint64) []byte {
-	switch {
-	case n <= math.MaxUint8:
-		return append(dst, opBinint1, byte(n))
-	case n <= math.MaxUint16:
-		return binary.LittleEndian.AppendUint16(append(dst, opBinint2), uint16(n))
-	case n <= math.MaxInt32:
-		return binary.LittleEndian.AppendUint32(append(dst, opBinint), uint32(n))
-	}
-	// A ninth byte keeps the highest bit from being a sign.
-	return append(binary.LittleEndian.AppendUint64(append(dst, opLong1, 9), n), 0)
-}
-
-func appendPickledInt(dst []byte, n int64) []byte {
-	switch {
-	case n >= 0:
-		return appendPickledUint(dst, uint64(n))
-	case n >= math.MinInt32:
-		return binary.LittleEndian.AppendUint32(append(dst, opBinint), uint32(n))
-	}
-	return binary.LittleEndian.AppendUint64(append(dst, opLong1, 8), uint64(n))
+	return f.Value
 }

@@ -3,72 +3,67 @@ package protocol
 import (
 	"bytes"
 	"math"
+	"math/big"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	ogorek "github.com/kisielk/og-rek"
 )
 
-// appendText appends what a value says to a person: the text of a str, and of any other what Python's repr shows. The budget
-// that unpickle has kept to bounds it: a value of one unit is shown in at most eight bytes ("False, "), and so is each
-// further one.
-func (u *unpickler) appendText(dst []byte, v value) []byte {
-	if u.kind(v) == kindStr {
-		return u.appendStr(dst, v)
+// appendRepr appends what Python's repr shows. The budget that unpickle has kept to bounds it: a value of one unit is shown in at
+// most eight bytes ("False, "), and so is each further one.
+func appendRepr(dst []byte, v any) []byte {
+	if s, ok := strOf(v); ok {
+		return appendStrRepr(dst, s)
 	}
-	return u.appendRepr(dst, v)
-}
-
-// appendRepr appends what Python's repr shows.
-func (u *unpickler) appendRepr(dst []byte, v value) []byte {
-	switch u.kind(v) {
-	case kindNone:
+	switch v := v.(type) {
+	case ogorek.None:
 		dst = append(dst, "None"...)
-	case kindBool:
-		if u.isTrue(v) {
+	case bool:
+		if v {
 			return append(dst, "True"...)
 		}
 		dst = append(dst, "False"...)
-	case kindInt:
-		dst = u.appendInt(dst, v)
-	case kindFloat:
-		dst = appendFloatRepr(dst, u.float(v))
-	case kindStr:
-		u.text = u.appendStr(u.text[:0], v)
-		dst = appendStrRepr(dst, u.text)
-	case kindBytes:
-		u.key = u.appendBytes(u.key[:0], v)
-		dst = appendBytesRepr(dst, u.key)
-	case kindList:
-		dst = append(u.appendParts(append(dst, '['), v), ']')
-	case kindTuple:
-		c := &u.composites[^v]
-		dst = u.appendParts(append(dst, '('), v)
-		if c.first >= 0 && c.first == c.last {
+	case int64:
+		dst = strconv.AppendInt(dst, v, 10)
+	case *big.Int:
+		dst = v.Append(dst, 10)
+	case float64:
+		dst = appendFloatRepr(dst, v)
+	case ogorek.Bytes:
+		dst = appendBytesRepr(dst, string(v))
+	case ogorek.Call: // bytes()
+		dst = append(dst, "b''"...)
+	case []any:
+		dst = append(appendReprs(append(dst, '['), v), ']')
+	case ogorek.Tuple:
+		dst = appendReprs(append(dst, '('), v)
+		if len(v) == 1 {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, ')')
-	case kindDict:
+	case map[any]any:
 		dst = append(dst, '{')
-		for i := u.composites[^v].first; i >= 0; {
-			k, v := u.cells[i], u.cells[u.cells[i].next]
-			dst = append(u.appendRepr(dst, k.value), ": "...)
-			dst = u.appendRepr(dst, v.value)
-			if i = v.next; i >= 0 {
+		for i, k := range sortedKeys(v) {
+			if i > 0 {
 				dst = append(dst, ", "...)
 			}
+			dst = appendRepr(append(append(dst, k.repr...), ": "...), k.item)
 		}
 		dst = append(dst, '}')
 	}
 	return dst
 }
 
-// appendParts appends the parts of a list or tuple.
-func (u *unpickler) appendParts(dst []byte, v value) []byte {
-	for i := u.composites[^v].first; i >= 0; {
-		dst = u.appendRepr(dst, u.cells[i].value)
-		if i = u.cells[i].next; i >= 0 {
+// appendReprs appends the parts of a list or tuple.
+func appendReprs(dst []byte, values []any) []byte {
+	for i, v := range values {
+		if i > 0 {
 			dst = append(dst, ", "...)
 		}
+		dst = appendRepr(dst, v)
 	}
 	return dst
 }
@@ -95,15 +90,15 @@ func appendFloatRepr(dst []byte, f float64) []byte {
 }
 
 // quoteOf returns the quotes around a literal: double ones where they spare an escape.
-func quoteOf(s []byte) byte {
-	if bytes.IndexByte(s, '\'') >= 0 && bytes.IndexByte(s, '"') < 0 {
+func quoteOf(s string) byte {
+	if strings.IndexByte(s, '\'') >= 0 && strings.IndexByte(s, '"') < 0 {
 		return '"'
 	}
 	return '\''
 }
 
 // appendStrRepr appends the literal of a str: what can be printed, and escapes.
-func appendStrRepr(dst, s []byte) []byte {
+func appendStrRepr(dst []byte, s string) []byte {
 	quote := quoteOf(s)
 	dst = append(dst, quote)
 	for len(s) > 0 {
@@ -129,11 +124,11 @@ func appendStrRepr(dst, s []byte) []byte {
 }
 
 // appendBytesRepr appends the literal of a bytes.
-func appendBytesRepr(dst, s []byte) []byte {
+func appendBytesRepr(dst []byte, s string) []byte {
 	quote := quoteOf(s)
 	dst = append(dst, 'b', quote)
-	for _, b := range s {
-		dst = appendByteRepr(dst, b, quote)
+	for i := range len(s) {
+		dst = appendByteRepr(dst, s[i], quote)
 	}
 	return append(dst, quote)
 }
@@ -157,13 +152,12 @@ func appendByteRepr(dst []byte, b, quote byte) []byte {
 }
 
 // isNumber reports whether a value is a number that every wire can write.
-func (u *unpickler) isNumber(v value) bool {
-	switch u.kind(v) {
-	case kindInt:
+func isNumber(v any) bool {
+	switch v := v.(type) {
+	case int64, *big.Int:
 		return true
-	case kindFloat:
-		f := u.float(v)
-		return !math.IsNaN(f) && !math.IsInf(f, 0)
+	case float64:
+		return !math.IsNaN(v) && !math.IsInf(v, 0)
 	}
 	return false
 }

@@ -30,8 +30,8 @@ func appendPythonRune(dst []byte, r rune) []byte {
 func surrogate(r rune) bool { return 0xd800 <= r && r <= 0xdfff }
 
 // validPython reports whether s is text as Python writes it.
-func validPython(s []byte) bool {
-	if utf8.Valid(s) {
+func validPython(s string) bool {
+	if utf8.ValidString(s) {
 		return true
 	}
 	for len(s) > 0 {

@@ -189,7 +189,7 @@ func TestValueDecoder_errors(t *testing.T) {
 		{protocol.Pickle{}, "cos\nsystem\n.", protocol.ErrMalformed},
 		{protocol.Pickle{}, "K\x01e.", protocol.ErrMalformed},
 		{protocol.Pickle{}, "X\x00\x00\x00\x80", protocol.ErrTooLong},
-		{protocol.Pickle{}, "K\x010000000", protocol.ErrTooLong},
+		{protocol.Pickle{}, "K\x01)))))))", protocol.ErrTooLong},
 		{protocol.Pickle{}, "K\x01", protocol.ErrUnfinished},
 	}
 	for _, tt := range tests {

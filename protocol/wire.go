@@ -80,7 +80,7 @@ type Decoder interface {
 	Feed(p []byte)
 	// Next returns the next whole message. It is false when there is none: what stands unfinished has then been copied, and
 	// the last piece is no longer referred to. The message is valid, and the caller may change it, until the next call of
-	// Next, Feed or Finish. After an error the decoder is of no more use.
+	// Next, Feed or Finish. After an error, which wraps ErrTooLong or ErrMalformed, the decoder is of no more use.
 	Next() (msg []byte, ok bool, err error)
 	// More reports whether another message stands whole in the last piece, so that a reply to the one before may wait for its
 	// reply. Next may yet drop that one as the late end of a message that silence ended; and without one, Next may still
@@ -91,7 +91,8 @@ type Decoder interface {
 	// Pending tells what stands unfinished after Next has returned false.
 	Pending() Pending
 	// Finish returns what stands unfinished as a message; it is called when the peer has ended its side, and when it has
-	// been quiet while Pending was Quiet. An error says that nothing can be made of it.
+	// been quiet while Pending was Quiet. An error, which wraps ErrUnfinished or ErrMalformed, says that nothing can be made
+	// of it.
 	Finish() (msg []byte, ok bool, err error)
 }
 
