@@ -20,7 +20,7 @@ type chargen struct{}
 func (chargen) Serve(s Session) error {
 	var sending sync.WaitGroup
 	sending.Go(func() { sendPattern(s) })
-	for range s.Messages() { //nolint:revive // taking them is all there is to do
+	for range s.Messages() {
 	}
 	sending.Wait()
 	return nil

@@ -6,16 +6,33 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"parley/protocol"
 )
 
 const (
-	chatQueue    = 256    // lines that wait for a member who reads slowly
+	chatQueue    = 1024   // lines that wait for a member, unless it is said otherwise
 	maxChatQueue = 65_536 // and as many as may be asked for
 	maxName      = 32     // characters of a member's name
 	whoPerLine   = 50     // names on a line of /who, so that a full room makes lines that clients can read
 	exitWord     = "EXIT" // alone on a line, ends the conversation
+)
+
+// Who comes and goes is said to everybody: a stranger who only connects, again and again, has the room say two lines a
+// time to each of its members. So at most noticesPerSecond are said, but for a crowd of noticesAtOnce.
+const (
+	noticesPerSecond = 10
+	noticesAtOnce    = 100
+)
+
+// In a crowded room a line costs a turn, which is longer the more members there are to be sent it. See turn.
+const (
+	deliveryTurn = 10 * time.Microsecond
+	leastTurn    = time.Millisecond
+	longestPause = time.Second
 )
 
 var chatKind = Kind{
@@ -27,174 +44,285 @@ var chatKind = Kind{
 		if err != nil {
 			return nil, err
 		}
-		if queue == 0 {
-			queue = chatQueue
-		}
 		return NewChat(queue), nil
 	},
 }
 
 // Chat is a room. What one member says goes to all others, behind its name. Nobody waits for anybody: each member has a
-// queue of lines and a goroutine that sends them, and one whose queue is full is dropped.
+// backlog of lines and a goroutine that sends them, and one whose backlog is full is dropped.
 type Chat struct {
-	queue int
+	queue   int
+	notices *rate.Limiter
 
 	mu      sync.Mutex
-	members []*member // in the order they came
+	members []*member          // in the order they came
+	names   map[string]*member // by their names in lower case
+	free    time.Time          // when the last turn ends that was given
 }
 
-// NewChat returns an empty room, in which queue lines may wait for each member.
-func NewChat(queue int) *Chat { return &Chat{queue: queue} }
+// NewChat returns an empty room, in which queue lines may wait for each member; 0 means 1024.
+func NewChat(queue int) *Chat {
+	if queue == 0 {
+		queue = chatQueue
+	}
+	return &Chat{
+		queue:   queue,
+		notices: rate.NewLimiter(noticesPerSecond, noticesAtOnce),
+		names:   make(map[string]*member),
+	}
+}
 
-// A member is one who is in the room.
+// A member is one who is in the room. Its fields are guarded by Chat.mu, but for the functions.
 type member struct {
-	name  string      // guarded by Chat.mu
-	lines chan string // closed, under Chat.mu, when the member has left
-	drop  func()      // ends the connection of one who does not read
-	end   func()      // ends the conversation
+	name  string
+	given string   // the name that it came with
+	lines *backlog // what is said to it; it ends when it is no member any more
+
+	gone    bool // no member any more
+	dropped bool // its backlog was full; its own goroutine takes it out of the room
+	lost    int  // lines for which there was no room in the operator's backlog
+
+	reply func(line string)         // answers what the member itself has asked for
+	rest  func(pause time.Duration) // is called between one line of the member's and the next
+
+	// Only clients have these, which must not take Chat.mu: drop ends the connection of one who does not read, and end the
+	// conversation.
+	drop, end func()
 }
 
 // Serve has the client in the room until it leaves.
 func (c *Chat) Serve(s Session) error {
-	m := c.join(fmt.Sprintf("client%d", s.ID()), s.Drop, s.End)
+	m := &member{
+		given: fmt.Sprintf("client%d", s.ID()),
+		lines: newBacklog(c.queue),
+		reply: func(line string) { _ = s.Reply(line) }, // One who is gone is found out by Messages.
+		rest:  func(pause time.Duration) { rest(s, pause) },
+		drop:  s.Drop,
+		end:   s.End,
+	}
+	c.join(m)
 	var sending sync.WaitGroup
-	sending.Go(func() {
-		for line := range m.lines {
-			_ = s.Reply(line) // One who is gone is found out by Messages.
-		}
-	})
+	defer sending.Wait()
+	defer c.leave(m)
+	sending.Go(func() { m.send(s) })
 	for msg := range s.Messages() {
 		if !c.hear(m, s.Text(msg)) {
 			break
 		}
 	}
-	c.leave(m)
-	sending.Wait()
 	return nil
+}
+
+// send sends the client what is said to it.
+func (m *member) send(s Session) {
+	for {
+		line, last, ok := m.lines.take()
+		if !ok {
+			return
+		}
+		_ = s.Reply(line)
+		if last {
+			_ = s.Flush() // While the client itself has more to say, replies gather; and it may have to rest.
+		}
+	}
+}
+
+// rest has a client wait, but no longer than it is there.
+func rest(s Session, pause time.Duration) {
+	_ = s.Flush()
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.Context().Done():
+	}
 }
 
 // hear does what a member's line asks for. It is false when the member leaves.
 func (c *Chat) hear(m *member, line string) bool {
 	command, argument, _ := strings.Cut(line, " ")
+	var pause time.Duration
 	switch {
 	case line == exitWord:
 		return false
 	case command == "/name":
-		if err := c.rename(m, strings.TrimSpace(argument)); err != nil {
-			c.tell(m, "* "+err.Error())
+		var err error
+		name := strings.TrimSpace(argument)
+		if pause, err = c.rename(m, name); err != nil {
+			m.reply("* " + err.Error())
+		} else {
+			m.reply("* you are " + name)
 		}
-	case line == "/who":
+	case command == "/who":
 		c.who(m)
 	case strings.HasPrefix(line, "/"):
-		c.tell(m, "* no such command: /name X, /who, or EXIT to leave")
+		m.reply("* no such command: /name X, /who, or EXIT to leave")
 	case line != "":
-		c.say(m, line)
+		pause = c.say(m, line)
+	}
+	if pause > 0 {
+		m.rest(pause)
 	}
 	return true
 }
 
 // join lets a member in and tells the others.
-func (c *Chat) join(name string, drop, end func()) *member {
-	m := &member{name: name, lines: make(chan string, c.queue), drop: drop, end: end}
+func (c *Chat) join(m *member) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.broadcast(nil, "* "+name+" joined")
+	m.name = m.given
+	c.notice("* " + m.name + " joined")
 	c.members = append(c.members, m)
-	c.put(m, fmt.Sprintf("* you are %s, %d here; /name X, /who, or EXIT to leave", name, len(c.members)))
-	return m
+	c.names[m.name] = m
+	c.put(m, fmt.Sprintf("* you are %s, %d here; /name X, /who, or EXIT to leave", m.name, len(c.members)))
 }
 
 // leave takes a member out and tells the others.
 func (c *Chat) leave(m *member) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.remove(m) {
-		return
+	if !m.gone {
+		c.remove(m)
+		c.notice("* " + m.name + " left")
 	}
-	close(m.lines)
-	c.broadcast(m, "* "+m.name+" left")
-}
-
-// remove is false when m is no member any more. The caller holds mu, as for all below.
-func (c *Chat) remove(m *member) bool {
-	i := slices.Index(c.members, m)
-	if i < 0 {
-		return false
-	}
-	c.members = slices.Delete(c.members, i, i+1)
-	return true
-}
-
-// say sends a member's line to all others.
-func (c *Chat) say(from *member, line string) {
-	line = printable(line)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.broadcast(from, "<"+from.name+"> "+line)
-}
-
-// tell sends a line to one member alone.
-func (c *Chat) tell(m *member, line string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.put(m, line)
 }
 
 // who tells a member who is here.
 func (c *Chat) who(m *member) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.put(m, fmt.Sprintf("* %d here:", len(c.members)))
-	for some := range slices.Chunk(c.members, whoPerLine) {
-		names := make([]string, len(some))
-		for i, o := range some {
-			names[i] = o.name
-		}
-		c.put(m, "* "+strings.Join(names, " "))
+	names := c.present()
+	m.reply(fmt.Sprintf("* %d here:", len(names)))
+	for some := range slices.Chunk(names, whoPerLine) {
+		m.reply("* " + strings.Join(some, " "))
 	}
 }
 
+// present returns the names of all members.
+func (c *Chat) present() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := make([]string, len(c.members))
+	for i, m := range c.members {
+		names[i] = m.name
+	}
+	return names
+}
+
+// say sends a member's line to all others. It returns how long the member is to rest before its next.
+func (c *Chat) say(from *member, line string) time.Duration {
+	line = printable(line)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if from.gone {
+		return 0
+	}
+	return c.turn(c.broadcast(from, "<"+from.name+"> "+line))
+}
+
 var (
-	errBadName   = fmt.Errorf("a name is 1 to %d letters, digits, or any of - _ .", maxName)
+	errBadName   = fmt.Errorf("a name is 1 to %d letters, digits, dots, hyphens or underscores", maxName)
 	errNameTaken = errors.New("somebody has that name")
 )
 
-// rename gives a member another name and tells everybody.
-func (c *Chat) rename(m *member, name string) error {
+// rename gives a member another name and tells the others. It returns how long the member is to rest then.
+func (c *Chat) rename(m *member, name string) (time.Duration, error) {
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, notInName) {
-		return errBadName
+		return 0, errBadName
 	}
+	key := strings.ToLower(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if slices.ContainsFunc(c.members, func(o *member) bool { return o != m && strings.EqualFold(o.name, name) }) {
-		return errNameTaken
+	if other := c.names[key]; other != nil && other != m || key != m.given && given(key) {
+		return 0, errNameTaken
 	}
-	old := m.name
+	if m.gone || name == m.name {
+		return 0, nil
+	}
+	before := m.name
+	delete(c.names, strings.ToLower(before))
 	m.name = name
-	c.broadcast(m, "* "+old+" is now "+name)
-	c.put(m, "* you are "+name)
-	return nil
+	c.names[key] = m
+	return c.turn(c.broadcast(m, "* "+before+" is now "+name)), nil
 }
 
 func notInName(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
 }
 
-// broadcast queues a line for everybody but one. The caller holds mu, as for put.
-func (c *Chat) broadcast(but *member, line string) {
-	for _, m := range c.members {
-		if m != but {
-			c.put(m, line)
-		}
+// given reports whether a name is one that members come with. Nobody else may take it: they would be taken for who
+// comes with it, or has left.
+func given(key string) bool {
+	number, ok := strings.CutPrefix(key, "client")
+	return key == operatorName || ok && number != "" && strings.Trim(number, "0123456789") == ""
+}
+
+// The caller of all below holds mu.
+
+// remove takes a member out of the room.
+func (c *Chat) remove(m *member) {
+	m.gone = true
+	m.lines.end()
+	c.members = slices.DeleteFunc(c.members, func(o *member) bool { return o == m })
+	if key := strings.ToLower(m.name); c.names[key] == m {
+		delete(c.names, key)
 	}
 }
 
-// put queues a line for a member, who is dropped when there is no room: it has not taken what it was sent for so long
-// that the others would have to wait. Its own goroutine takes it out of the room.
-func (c *Chat) put(m *member, line string) {
-	select {
-	case m.lines <- line:
+// notice tells everybody who comes or goes, unless that is said too often.
+func (c *Chat) notice(line string) {
+	if len(c.members) > 0 && c.notices.Allow() {
+		c.broadcast(nil, line)
+	}
+}
+
+// broadcast says a line to everybody but one. It reports whether the room is crowded: somebody's backlog is heavy.
+func (c *Chat) broadcast(but *member, line string) (crowded bool) {
+	for _, m := range c.members {
+		if m != but && c.put(m, line) == heavy {
+			crowded = true
+		}
+	}
+	return crowded
+}
+
+// put says a line to a member. A client for whom there is no room is dropped: it has not taken what it was sent for so
+// long that the others would have to wait. The operator loses lines instead, and is told how many.
+func (c *Chat) put(m *member, line string) load {
+	if m.dropped {
+		return full
+	}
+	if m.lost > 0 {
+		line = fmt.Sprintf("* %d lines lost: this terminal did not take them\n%s", m.lost, line)
+	}
+	load := m.lines.add(line)
+	switch {
+	case load != full:
+		m.lost = 0
+	case m.drop == nil:
+		m.lost++
 	default:
+		m.dropped = true
 		m.drop()
 	}
+	return load
+}
+
+// turn returns how long one who has just said something is to rest, which is nothing unless the room is crowded.
+//
+// One who pastes a file says its lines faster than they can be sent. In a crowded room those who speak therefore take
+// turns, so that no more is said than some 1,000 lines a second, or 100,000 counted by who hears them. The line
+// that was said does not wait, only its speaker's next. A member who does not read can make the others take turns for
+// half of its backlog.
+func (c *Chat) turn(crowded bool) time.Duration {
+	if !crowded {
+		return 0
+	}
+	now := time.Now()
+	if c.free.Before(now) {
+		c.free = now
+	}
+	c.free = c.free.Add(max(leastTurn, time.Duration(len(c.members))*deliveryTurn))
+	if latest := now.Add(longestPause); c.free.After(latest) {
+		c.free = latest
+	}
+	return c.free.Sub(now)
 }

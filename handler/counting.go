@@ -1,9 +1,11 @@
 package handler
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -79,6 +81,8 @@ func (c *counting) leave() []string {
 	if c.left != c.limit {
 		return nil
 	}
+	// They count themselves in, each on its own goroutine; the ID says who arrived first.
+	slices.SortFunc(c.clients, func(a, b client) int { return cmp.Compare(a.id, b.id) })
 	report := make([]string, len(c.clients))
 	for i, k := range c.clients {
 		ip, port := split(k.addr)

@@ -16,7 +16,8 @@ type Handler interface {
 	// Serve holds the conversation with one client; when it returns, what was replied is sent and the connection is
 	// closed. An error that came from the Session is returned as it is: the server knows why the connection ended. ErrFull and
 	// Finished have a meaning of their own; any other error is logged, and the client is told ERR internal, as it is
-	// after a panic.
+	// after a panic. That is one on Serve's own goroutine; one on another that it has started ends the process. Serve
+	// returns when those have ended.
 	Serve(s Session) error
 }
 
@@ -55,7 +56,8 @@ type Session interface {
 	// Messages waits for the client's messages and yields them, until there are no more: the client has ended its side, the
 	// connection is lost or over a limit, or the server drains. A message is valid, and may be changed, within its
 	// round of the loop, and no longer when the loop has been left: who keeps it copies it. A loop that was left may be
-	// taken up again by another call. Only Serve's own goroutine may call it.
+	// taken up again by another call. Only Serve's own goroutine may call it, and
+	// not from within the loop: that panics.
 	Messages() iter.Seq[[]byte]
 	// Reply sends one message that says text. The error is of no interest but to end the conversation; it is the same one for
 	// all later calls. Reply, Echo, Record and Flush may be called by several goroutines at once.
@@ -78,6 +80,6 @@ type Session interface {
 	// Text returns what a message of Messages says to a person, and Fields the fields of one that has some.
 	Text(msg []byte) string
 	Fields(msg []byte) ([]protocol.Field, bool)
-	// Register notes who the client says it is, for the log. Any goroutine may call it; the last one counts.
+	// Register notes who the client says it is, and logs it when it is news. Any goroutine may call it; the last one counts.
 	Register(name, email string)
 }

@@ -13,16 +13,22 @@ import (
 	"testing"
 
 	"parley/handler"
+	"parley/protocol"
 )
 
 // newHandler returns the handler of a Kind.
-func newHandler(t *testing.T, name string, o handler.Options) handler.Handler {
+func newHandler(t testing.TB, name string, o handler.Options) handler.Handler {
 	t.Helper()
 	h, err := handler.Kinds[name].New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// speaks reports whether a Kind speaks the wire of that name.
+func speaks(kind handler.Kind, wire string) bool {
+	return len(kind.Wires) == 0 || slices.Contains(kind.Wires, wire)
 }
 
 func TestKinds(t *testing.T) {
@@ -34,6 +40,11 @@ func TestKinds(t *testing.T) {
 		}
 		if kind.Summary == "" || strings.ContainsAny(kind.Summary, "\t\n|") {
 			t.Errorf("%s: summary %q does not fit into a table", name, kind.Summary)
+		}
+		for i, wire := range kind.Wires {
+			if _, ok := protocol.Wires[wire]; !ok || slices.Contains(kind.Wires[:i], wire) {
+				t.Errorf("%s: wire %q does not exist, or is listed twice", name, wire)
+			}
 		}
 		for _, o := range []handler.Options{nil, {}} {
 			if h, err := kind.New(o); h == nil || err != nil {
@@ -119,6 +130,9 @@ func TestKinds_badValues(t *testing.T) {
 		{"counting", handler.Options{"limit": {"1.5"}}, `limit="1.5": want a whole number from 0 to 100000`},
 		{"counting", handler.Options{"limit": {"100001"}}, `limit="100001": want a whole number from 0 to 100000`},
 		{"counting", handler.Options{"limit": {"99999999999999999999"}}, `limit="99999999999999999999": want a whole number from 0 to 100000`},
+		{"chat", handler.Options{"queue": {"many"}}, `queue="many": want a whole number from 0 to 65536`},
+		{"chat", handler.Options{"queue": {"65537"}}, `queue="65537": want a whole number from 0 to 65536`},
+		{"chat", handler.Options{"queue": {"-1"}}, `queue="-1": want a whole number from 0 to 65536`},
 		{
 			"counting",
 			handler.Options{"once": {"x"}, "limit": {"y"}},

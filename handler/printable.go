@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// printable returns text in printable ASCII, the rest escaped as in a Go string. What one client says must not move
-// another's cursor, colour its screen or turn its text around; and which bytes do that depends on the terminal.
+// printable returns text in printable ASCII, a tab as a space and the rest escaped as in a Go string. What one client says
+// must not move another's cursor, colour its screen or turn its text around; and which bytes do that depends on the
+// terminal. A backslash stays one: it harms nobody, and some people type them.
 func printable(text string) string {
 	clean := true
 	for i := range len(text) {

@@ -3,8 +3,6 @@ package handler
 import (
 	"strconv"
 
-	"go.uber.org/zap"
-
 	"parley/protocol"
 )
 
@@ -19,6 +17,7 @@ var registerKind = Kind{
 type register struct{}
 
 func (register) Serve(s Session) error {
+	var who person
 	ack := []protocol.Field{
 		{Key: "clientid", Value: strconv.FormatUint(s.ID(), 10), Number: true},
 		{Key: "message", Number: true},
@@ -27,7 +26,9 @@ func (register) Serve(s Session) error {
 	number := 0
 	for msg := range s.Messages() {
 		number++
-		note(s, msg)
+		if who.introduce(s.Fields(msg)) {
+			s.Register(who.name, who.email)
+		}
 		ack[1].Value = strconv.Itoa(number)
 		ack[2].Value = strconv.Itoa(len(msg))
 		if err := s.Record("ACK", ack); err != nil {
@@ -37,24 +38,20 @@ func (register) Serve(s Session) error {
 	return nil
 }
 
-// note registers the client if msg says who it is.
-func note(s Session, msg []byte) {
-	fields, ok := s.Fields(msg)
-	if !ok {
-		return
-	}
-	var name, email string
+// A person is who a client says it is. Name and email may come in one message or in two.
+type person struct{ name, email string }
+
+// introduce takes what a message says of the person; it is false for a message that says nothing of it.
+func (p *person) introduce(fields []protocol.Field, _ bool) bool {
+	introduced := false
 	for _, f := range fields {
-		switch f.Key {
-		case "name":
-			name = f.Value
-		case "email":
-			email = f.Value
+		switch {
+		case f.Value == "":
+		case f.Key == "name":
+			p.name, introduced = f.Value, true
+		case f.Key == "email":
+			p.email, introduced = f.Value, true
 		}
 	}
-	if name == "" && email == "" {
-		return
-	}
-	s.Register(name, email)
-	s.Logger().Info("client registered", zap.String("name", printable(name)), zap.String("email", printable(email)))
+	return introduced
 }

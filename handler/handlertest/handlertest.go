@@ -39,6 +39,11 @@ func Wire(w protocol.Wire) Option {
 	}
 }
 
+// Limits serves with other limits than the daemon's.
+func Limits(limits server.Limits) Option {
+	return func(_ *server.Config, l *server.ListenerConfig) { l.Limits = limits }
+}
+
 // Log writes what the server logs to log instead of the test's log.
 func Log(log *zap.Logger) Option {
 	return func(s *server.Config, _ *server.ListenerConfig) { s.Log = log }
@@ -49,6 +54,7 @@ type Server struct {
 	t        testing.TB
 	srv      *server.Server
 	network  *network
+	wire     protocol.Wire
 	greeting bool
 }
 
@@ -67,19 +73,35 @@ func NewServer(t testing.TB, h handler.Handler, options ...Option) *Server {
 	for _, o := range options {
 		o(&config, &listener)
 	}
-	s := &Server{t: t, srv: server.New(config), network: newNetwork(), greeting: listener.Greeting}
+	s := &Server{t: t, srv: server.New(config), network: newNetwork(), wire: listener.Wire, greeting: listener.Greeting}
+	if s.wire == nil {
+		s.wire = protocol.Text{}
+	}
 	l := s.srv.NewListener(listener)
 	var served sync.WaitGroup
 	served.Go(func() { _ = l.Serve(s.network) })
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if n := s.srv.Shutdown(ctx).Cut; n > 0 {
+		if n := s.drain(); n > 0 {
 			t.Errorf("%d conversation(s) went on although the client had left", n)
 		}
 		served.Wait()
 	})
 	return s
+}
+
+// Drain ends the server as a signal does the daemon, and waits until the conversations have ended.
+func (s *Server) Drain() {
+	s.t.Helper()
+	if n := s.drain(); n > 0 {
+		s.t.Errorf("%d conversation(s) went on although the server drained", n)
+	}
+}
+
+// drain returns how many conversations went on; a second call, none.
+func (s *Server) drain() int {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return s.srv.Shutdown(ctx).Cut
 }
 
 // Finished waits for the report of a handler that has finished its work.
@@ -97,7 +119,7 @@ func (s *Server) Finished() []string {
 // Dial connects a client, and reads the greeting where there is one.
 func (s *Server) Dial() *Client {
 	s.t.Helper()
-	c := &Client{t: s.t, conn: s.network.dial(), received: make(chan string, buffered)}
+	c := &Client{t: s.t, conn: s.network.dial(), wire: s.wire, received: make(chan string, buffered)}
 	go c.read()
 	s.t.Cleanup(c.leave) // It runs before what NewServer left to be done.
 	if s.greeting {
@@ -117,6 +139,7 @@ func Dial(t testing.TB, h handler.Handler, options ...Option) *Client {
 type Client struct {
 	t        testing.TB
 	conn     *conn
+	wire     protocol.Wire
 	received chan string // closed when the server has ended its side
 	got      string      // what was received and not yet expected
 	greeting protocol.Greeting
@@ -164,16 +187,43 @@ func (c *Client) receive() string {
 
 func (c *Client) greet() {
 	c.t.Helper()
-	after := ""
-	for after == "" && !strings.Contains(c.got, "\n") {
-		after = c.receive()
-	}
-	line, rest, _ := strings.Cut(c.got, "\n")
-	g, err := protocol.ParseGreeting([]byte(line))
+	got, after := c.message()
+	g, err := c.wire.ParseGreeting([]byte(got))
 	if err != nil {
-		c.t.Fatalf("got %q%s: %v", line, after, err)
+		c.t.Fatalf("got %q%s: %v", got, after, err)
 	}
-	c.greeting, c.got = g, rest
+	c.greeting = g
+}
+
+// message waits for a message and takes it from what was received. When none comes it returns what was received, and what
+// came instead of more.
+func (c *Client) message() (msg, after string) {
+	decoder := c.wire.NewDecoder(0)
+	for n := 0; ; n++ {
+		for n == len(c.got) {
+			if after = c.receive(); after != "" {
+				return c.got, after
+			}
+		}
+		// Byte by byte, to find its end.
+		decoder.Feed([]byte{c.got[n]})
+		if msg, ok, err := decoder.Next(); ok || err != nil {
+			c.got = c.got[n+1:]
+			c.skipNewline(msg)
+			return string(msg), ""
+		}
+	}
+}
+
+// skipNewline takes the newline that is written behind a JSON object, which ends without.
+func (c *Client) skipNewline(msg []byte) {
+	if _, ok := c.wire.(protocol.JSON); !ok || len(msg) == 0 || msg[0] != '{' && msg[0] != '[' {
+		return
+	}
+	if c.got == "" {
+		c.receive()
+	}
+	c.got = strings.TrimPrefix(c.got, "\n")
 }
 
 // Greeting is what the client was told when it came.
@@ -200,6 +250,16 @@ func (c *Client) Expect(want string) {
 		c.t.Fatalf("got %q%s; want %q", c.got, after, want)
 	}
 	c.got = rest
+}
+
+// Message waits for a message and returns what it says.
+func (c *Client) Message() string {
+	c.t.Helper()
+	msg, after := c.message()
+	if after != "" {
+		c.t.Fatalf("got %q%s; want a message", msg, after)
+	}
+	return c.wire.Text([]byte(msg))
 }
 
 // CloseWrite ends the client's side. The server may still answer.

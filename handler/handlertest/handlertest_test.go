@@ -3,6 +3,7 @@ package handlertest_test
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"parley/handler"
 	"parley/handler/handlertest"
 	"parley/protocol"
+	"parley/server"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -103,6 +105,61 @@ func TestWire(t *testing.T) {
 	if got := c.Greeting(); got != (protocol.Greeting{}) {
 		t.Errorf("greeting %+v on the raw wire", got)
 	}
+}
+
+// TestWire_greeting: the client reads the greeting of every wire that has one, and nothing that follows it.
+func TestWire_greeting(t *testing.T) {
+	t.Parallel()
+	for name, w := range protocol.Wires {
+		if name == protocol.RawName {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := handlertest.Dial(t, handler.Func(func(s handler.Session) error {
+				for msg := range s.Messages() {
+					if err := s.Echo("and ", msg); err != nil {
+						return err
+					}
+				}
+				return nil
+			}), handlertest.Wire(w))
+			want := protocol.Greeting{ClientID: 1, You: "198.51.100.7:50001", Me: "192.0.2.1:12000", Handler: "test"}
+			if diff := cmp.Diff(want, c.Greeting()); diff != "" {
+				t.Errorf("greeting (-want +got):\n%s", diff)
+			}
+			for range 2 {
+				c.Send(string(w.AppendText(nil, "hi")))
+				if got := c.Message(); got != "and hi" {
+					t.Errorf("got %q", got)
+				}
+			}
+			c.Send(string(w.AppendText(nil, "hi")))
+			c.Expect(string(w.AppendText(nil, "and hi")))
+			c.CloseWrite()
+			c.ExpectEnd()
+		})
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	c := handlertest.Dial(t, shout{}, handlertest.Limits(server.Limits{MaxMessage: 2}))
+	c.Send("hi\nyou\n")
+	c.Expect("HI\nERR line_too_long limit=2\n")
+	c.ExpectEnd()
+}
+
+func TestServer_Drain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := handlertest.NewServer(t, shout{})
+		c := s.Dial()
+		c.Send("hi\n")
+		s.Drain()
+		c.Expect("HI\nERR shutting_down\n")
+		c.ExpectEnd()
+	})
 }
 
 func TestLog(t *testing.T) {
@@ -231,8 +288,34 @@ func TestFailures(t *testing.T) {
 			"got \"hi\\n\", then the end; want \"hi\\nho\\n\"\n",
 		},
 		{"no answer", func(t testing.TB) { handlertest.Dial(t, silent).Expect("hi\n") }, "got \"\", then nothing; want \"hi\\n\"\n"},
+		{
+			"no message",
+			func(t testing.TB) {
+				handlertest.Dial(t, say("hi"), handlertest.Wire(protocol.Raw{})).Message()
+				handlertest.Dial(t, silent).Message()
+			},
+			"got \"\", then nothing; want a message\n",
+		},
 		{"no end", func(t testing.TB) { handlertest.Dial(t, silent).ExpectEnd() }, "got \"\", then nothing; want the end\n"},
 		{"more before the end", func(t testing.TB) { handlertest.Dial(t, say("hi")).ExpectEnd() }, "got \"hi\\n\"; want the end\n"},
+		{
+			"not drained",
+			func(t testing.TB) {
+				s := handlertest.NewServer(t, deaf)
+				s.Dial()
+				s.Drain()
+			},
+			"1 conversation(s) went on although the server drained\n",
+		},
+		{
+			"no greeting",
+			func(t testing.TB) {
+				handlertest.Dial(t, say("hi"), func(_ *server.Config, l *server.ListenerConfig) {
+					l.Limits.Deny = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
+				})
+			},
+			"got \"\", then the end: no greeting: it does not begin with \"HELLO \"\n",
+		},
 		{"not finished", func(t testing.TB) { handlertest.NewServer(t, silent).Finished() }, "the handler has not finished\n"},
 		{
 			"input not taken", func(t testing.TB) { handlertest.Dial(t, deaf).Send("hi") },

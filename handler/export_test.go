@@ -1,0 +1,4 @@
+package handler
+
+// Printable is printable.
+var Printable = printable

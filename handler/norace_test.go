@@ -1,0 +1,8 @@
+//go:build !race
+
+package handler_test
+
+const (
+	raceDetector = false
+	raceFactor   = 0
+)
