@@ -64,7 +64,8 @@ func (temporaryError) Temporary() bool { return true }
 func TestAccept_errors(t *testing.T) {
 	for _, fault := range []error{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EPERM, syscall.EPROTO, syscall.ENETDOWN,
-		syscall.EHOSTUNREACH, syscall.ECONNABORTED, syscall.ECONNRESET, temporaryError{},
+		syscall.EHOSTUNREACH, syscall.ECONNABORTED, syscall.ECONNRESET,
+		temporaryError{},
 	} {
 		t.Run(fault.Error(), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {

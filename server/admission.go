@@ -8,7 +8,7 @@ import (
 )
 
 // MaxRefused is how many connections may be on their way out at a time after they were turned away, each with a goroutine and a file for
-// up to refusedLinger. Those beyond it are told and closed at once, at the price that one who had already sent
+// up to shortLingerTimeout. Those beyond it are told and closed at once, at the price that one who had already sent
 // something may miss what it is told.
 const MaxRefused = 512
 

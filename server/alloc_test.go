@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -69,7 +70,9 @@ func converses(tb testing.TB, kind string, options handler.Options, wire protoco
 	tb.Cleanup(func() {
 		nc.Close()
 		srv.Shutdown(context.Background())
-		<-served
+		if err := <-served; !errors.Is(err, server.ErrServerClosed) {
+			tb.Error(err)
+		}
 	})
 	if _, err := bufio.NewReaderSize(nc, 1024).ReadString('\n'); err != nil {
 		tb.Fatal(err)

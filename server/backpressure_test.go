@@ -20,9 +20,11 @@ func TestEcho_backPressure(t *testing.T) {
 	block := bytes.Repeat([]byte("0123456789abcdef"), 4096)
 	sent := 0
 	write := func() (err error) {
-		for n := 0; sent < size && err == nil; sent += n {
+		for sent < size && err == nil {
+			var n int
 			n, err = c.Write(block[sent%len(block):])
 			written.Write(block[sent%len(block):][:n])
+			sent += n
 		}
 		return err
 	}

@@ -10,7 +10,7 @@ func newBuffers(fresh func() []byte) *buffers {
 }
 
 func (b *buffers) get() *[]byte {
-	return b.pool.Get().(*[]byte) //nolint:errcheck // nothing else is ever put in
+	return b.pool.Get().(*[]byte)
 }
 
 func (b *buffers) put(p *[]byte) { b.pool.Put(p) }

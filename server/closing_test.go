@@ -26,15 +26,15 @@ const (
 
 var bigLine = strings.Repeat("x", bigAnswer-1)
 
-// answersBig gives a big answer to the first message and then goes on as it is told.
-func answersBig(then func(handler.Session) error) handler.Func {
+// answersBig gives a big answer at once, and ends at the first message as it is told.
+func answersBig(end func() error) handler.Func {
 	return func(s handler.Session) error {
+		if err := s.Reply(bigLine); err != nil {
+			return err
+		}
 		for range s.Messages() {
-			if err := s.Reply(bigLine); err != nil {
-				return err
-			}
-			if then != nil {
-				return then(s)
+			if end != nil {
+				return end()
 			}
 		}
 		return nil
@@ -56,67 +56,67 @@ func (w tellingWire) AppendError(dst []byte, e protocol.Error) []byte {
 func TestClose_unreadInput(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		then   func(handler.Session) error
+		end    func() error
 		limits server.Limits
-		behind string // sent with the first message
+		send   string
 		told   string
 		reason server.Reason
 	}{
 		"line too long": {
 			limits: server.Limits{MaxMessage: 8192},
-			behind: strings.Repeat("y", unreadInput),
+			send:   strings.Repeat("y", unreadInput),
 			told:   "ERR line_too_long limit=8192\n",
 			reason: server.LineTooLong,
 		},
 		"idle timeout": {
-			limits: server.Limits{IdleTimeout: 500 * time.Millisecond},
+			limits: server.Limits{IdleTimeout: 50 * time.Millisecond},
 			told:   "ERR idle_timeout\n",
 			reason: server.IdleTimeout,
 		},
 		"message timeout": {
-			limits: server.Limits{MessageTimeout: 100 * time.Millisecond},
-			behind: strings.Repeat("y", unreadInput),
+			limits: server.Limits{MessageTimeout: 50 * time.Millisecond},
+			send:   strings.Repeat("y", unreadInput),
 			told:   "ERR message_timeout\n",
 			reason: server.MessageTimeout,
 		},
 		"error": {
-			then:   func(handler.Session) error { return errors.New("broken") },
-			behind: strings.Repeat("y\n", unreadInput/2),
+			end:    func() error { return errors.New("broken") },
+			send:   strings.Repeat("y\n", unreadInput/2),
 			told:   "ERR internal\n",
 			reason: server.Internal,
 		},
 		"full": {
-			then:   func(handler.Session) error { return handler.ErrFull },
-			behind: strings.Repeat("y\n", unreadInput/2),
+			end:    func() error { return handler.ErrFull },
+			send:   strings.Repeat("y\n", unreadInput/2),
 			told:   "ERR server_full\n",
 			reason: server.ServerFull,
 		},
 		"panic": {
-			then:   func(handler.Session) error { panic("broken") },
-			behind: strings.Repeat("y\n", unreadInput/2),
+			end:    func() error { panic("broken") },
+			send:   strings.Repeat("y\n", unreadInput/2),
 			told:   "ERR internal\n",
 			reason: server.Internal,
 		},
 		"goexit": {
-			then: func(handler.Session) error {
+			end: func() error {
 				runtime.Goexit()
 				return nil
 			},
-			behind: strings.Repeat("y\n", unreadInput/2),
+			send:   strings.Repeat("y\n", unreadInput/2),
 			told:   "ERR internal\n",
 			reason: server.Internal,
 		},
 		"done": {
-			then:   func(handler.Session) error { return nil },
-			behind: strings.Repeat("y\n", unreadInput/2),
+			end:    func() error { return nil },
+			send:   strings.Repeat("y\n", unreadInput/2),
 			reason: server.Done,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const rounds, clients = 2, 50
+			const rounds, clients = 25, 4
 			told := make(chan struct{}, clients)
-			s := serve(t, overTCP, answersBig(test.then), limits(test.limits), func(r *role) {
+			s := serve(t, overTCP, answersBig(test.end), limits(test.limits), func(r *role) {
 				r.listener.Wire = tellingWire{protocol.Text{}, told}
 			})
 			var truncated atomic.Int32
@@ -124,7 +124,7 @@ func TestClose_unreadInput(t *testing.T) {
 				var all [clients]*client
 				for i := range all {
 					all[i] = s.dial()
-					all[i].send("go\n" + test.behind)
+					all[i].send(test.send)
 				}
 				// So far nobody reads, so that most of the answer is still on the server's side when it has said its last word.
 				if test.told != "" {

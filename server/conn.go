@@ -90,6 +90,7 @@ func (c *conn) serve() {
 	if c.refused {
 		return
 	}
+	c.logOpen()
 	if c.ln.Greeting {
 		c.greet()
 	}

@@ -171,8 +171,7 @@ func TestMessages_halfClosed(t *testing.T) {
 			if input != "" { // A pipe has pieces of nothing.
 				c.send(input)
 			}
-			want := strings.Split(strings.TrimSuffix(input, "\n"), "\n")
-			for _, line := range want {
+			for line := range strings.SplitSeq(strings.TrimSuffix(input, "\n"), "\n") {
 				if input != "" && (line != "bye" || strings.HasSuffix(input, "\n")) {
 					c.want("ECHO: " + line)
 				}

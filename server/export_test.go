@@ -21,3 +21,6 @@ func (s *Server) Books(listeners ...*Listener) int {
 	}
 	return n
 }
+
+// SendQueue returns how much the system holds for the peer of nc.
+func SendQueue(nc net.Conn) int { return newStream(nc, 0).sendQueue() }

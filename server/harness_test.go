@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -471,7 +472,7 @@ func (r *recorder) Enabled(zapcore.Level) bool { return true }
 func (r *recorder) Sync() error                { return nil }
 
 func (r *recorder) With(fields []zapcore.Field) zapcore.Core {
-	return &recorder{r.records, append(r.with[:len(r.with):len(r.with)], fields...)}
+	return &recorder{r.records, append(slices.Clip(r.with), fields...)}
 }
 
 func (r *recorder) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {

@@ -12,6 +12,9 @@ import (
 // Messages yields the client's messages; see handler.Session.
 func (c *conn) Messages() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
+		if c.looping.Load() {
+			panic("Messages within the loop over Messages") // It would wait for itself, for ever.
+		}
 		if c.ending.Load() != nil || c.eof || c.ended.Load() {
 			return
 		}
@@ -58,6 +61,13 @@ func (c *conn) deliver() bool {
 		return false
 	}
 	c.settle(now)
+	if c.ending.Load() != nil || c.ended.Load() {
+		return false
+	}
+	// Who sends without a pause never lets the deadline fire, and need not have sent a message.
+	if c.armed != 0 && now >= c.armed && c.srv.drain.Load() == nil && !c.fellDue() {
+		return false
+	}
 	return c.takesMore(now)
 }
 

@@ -192,7 +192,9 @@ func TestListen_again(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		<-served
+		if err := <-served; !errors.Is(err, server.ErrServerClosed) {
+			t.Error(err)
+		}
 	}
 }
 

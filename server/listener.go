@@ -73,12 +73,14 @@ func (l *Listener) Serve(socket net.Listener) error {
 	defer l.srv.untrack(socket)
 	var pause time.Duration
 	for {
-		if l.limiter != nil && l.limiter.Wait(l.srv.accepting) != nil {
-			return ErrServerClosed
-		}
 		nc, err := socket.Accept()
 		if err == nil {
 			pause = 0
+			if l.limiter != nil {
+				// After Accept, so that a socket on which nobody connects takes no turn from the others. One connection waits
+				// here, the rest in the system's queue. Shutdown ends the wait, and admit says so to the client.
+				_ = l.limiter.Wait(l.srv.accepting)
+			}
 			l.srv.admit(l, nc)
 			continue
 		}

@@ -45,6 +45,15 @@ func printable(msg []byte) string {
 	return out.String() + more
 }
 
+// logOpen says that a conversation begins, for whoever looks closely.
+//
+//go:noinline
+func (c *conn) logOpen() {
+	if line := c.srv.log.Check(zapcore.DebugLevel, "connection open"); line != nil {
+		line.Write(zap.Uint64("clientid", c.id), zap.String("peer", addrString(c.remote)), zap.String("listener", c.ln.Label))
+	}
+}
+
 // logEnd writes the one line of a connection. One who sent nothing, as a health check does, is not worth a line unless
 // something went wrong.
 //
@@ -75,8 +84,8 @@ func (c *conn) logEnd() {
 		zap.Duration("duration", time.Duration(c.srv.now()-c.began)),
 		zap.String("reason", e.reason.String()),
 	}
-	if r, ok := c.registration(); ok {
-		fields = append(fields, zap.String("name", printable([]byte(r.name))), zap.String("email", printable([]byte(r.email))))
+	if r := c.registration(); r != nil {
+		fields = append(fields, r.fields()...)
 	}
 	if e.err != nil {
 		fields = append(fields, zap.Error(e.err))

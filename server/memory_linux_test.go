@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"net"
 	"runtime"
 	"syscall"
@@ -53,10 +54,12 @@ func TestIdleMemory(t *testing.T) {
 				t.Errorf("want at most %d and %d", test.stack, test.heap)
 			}
 			for _, fd := range append(fds, first) {
-				syscall.Close(fd)
+				_ = syscall.Close(fd)
 			}
 			srv.Shutdown(t.Context())
-			<-served
+			if err := <-served; !errors.Is(err, server.ErrServerClosed) {
+				t.Error(err)
+			}
 		})
 	}
 }

@@ -107,7 +107,8 @@ func (c *conn) flush() error {
 }
 
 // send sends b, however long the client takes as long as it takes something. Nothing to send is no sign of life, and over
-// a pipe would wait for a reader.
+// a pipe would wait for a reader. When it fails, a wait for input that is under way on another goroutine ends too: nobody
+// could be answered any more.
 func (c *conn) send(b []byte) error {
 	if len(b) == 0 {
 		return nil
@@ -117,6 +118,7 @@ func (c *conn) send(b []byte) error {
 	if err != nil {
 		c.end(endingOf(err))
 		c.sendErr = c.ending.Load()
+		c.t.interrupt()
 		return c.sendErr
 	}
 	c.lastActive.Store(c.srv.now())

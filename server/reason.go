@@ -3,7 +3,7 @@ package server
 import (
 	"errors"
 	"os"
-	"syscall"
+	"slices"
 
 	"parley/protocol"
 )
@@ -127,7 +127,7 @@ func endingOf(err error) *ending {
 		return &ending{reason: Cut}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &ending{reason: WriteTimeout}
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED):
+	case slices.ContainsFunc(resets, func(reset error) bool { return errors.Is(err, reset) }):
 		return &ending{reason: Reset}
 	}
 	return &ending{reason: Lost, err: err}

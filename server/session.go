@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -69,24 +70,50 @@ func (c *conn) Text(msg []byte) string { return c.ln.Wire.Text(msg) }
 // Fields returns the fields of a message that has some.
 func (c *conn) Fields(msg []byte) ([]protocol.Field, bool) { return c.ln.Wire.Fields(msg) }
 
-// Register notes who the client says it is.
+// Register notes who the client says it is, and logs it.
 func (c *conn) Register(name, email string) {
+	r := &registration{name: start(name), email: start(email)}
 	c.life.Lock()
-	defer c.life.Unlock()
-	c.registered = &registration{name: name, email: email}
+	before := c.registered
+	if before != nil {
+		if before.name == r.name && before.email == r.email {
+			c.life.Unlock()
+			return
+		}
+		r.changes = before.changes + 1
+	}
+	c.registered = r
+	c.life.Unlock()
+	if r.changes <= loggedChanges {
+		c.Logger().Info("client registered", r.fields()...)
+	}
 }
 
-// A registration is who a client says it is.
-type registration struct{ name, email string }
+// loggedChanges is how often the log says that a client now says it is somebody else. One who goes on and on does not
+// fill it; the line of the connection's end has the last.
+const loggedChanges = 10
 
-// registration returns who the client said it is; false when it did not.
-func (c *conn) registration() (registration, bool) {
+// A registration is who a client says it is.
+type registration struct {
+	name, email string
+	changes     int // how often it has said something else before
+}
+
+func (r *registration) fields() []zap.Field {
+	return []zap.Field{zap.String("name", printable([]byte(r.name))), zap.String("email", printable([]byte(r.email)))}
+}
+
+// start returns a copy of the start of text: what the log shows, and a byte more, so that it says that there was more. A
+// client may say much.
+func start(text string) string {
+	return strings.Clone(text[:min(len(text), loggedBytes+1)])
+}
+
+// registration returns who the client said it is; nil when it did not.
+func (c *conn) registration() *registration {
 	c.life.Lock()
 	defer c.life.Unlock()
-	if c.registered == nil {
-		return registration{}, false
-	}
-	return *c.registered, true
+	return c.registered
 }
 
 // addrString writes an address as greeting and log have it. A unix socket's client usually has none, and nor has a

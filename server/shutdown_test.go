@@ -117,7 +117,7 @@ var drainStates = map[string]struct {
 		serve:  takesTime(500 * time.Millisecond),
 		before: func(_ *testing.T, _ *stage, c *client) { c.send("a\n") },
 		during: func(_ *testing.T, c *client) {
-			go c.send("b\n")
+			go func() { _, _ = io.WriteString(c.Conn, "b\n") }()
 			c.wantEnd("a", "b", "ERR shutting_down")
 		},
 		within: time.Second,
@@ -520,7 +520,8 @@ func TestShutdown_conversing(t *testing.T) {
 // been read when the time was up was.
 func TestShutdown_backlog(t *testing.T) {
 	t.Parallel()
-	const lines = 20_000 // 120,000 bytes
+	const lines = 100
+	line := strings.Repeat("x", 1000) // 100,000 bytes together
 	taken, goOn := make(chan struct{}), make(chan struct{})
 	s := serve(t, overTCP, handler.Func(func(s handler.Session) error {
 		for msg := range s.Messages() {
@@ -535,7 +536,7 @@ func TestShutdown_backlog(t *testing.T) {
 		return nil
 	}))
 	silent, busy := s.dial(), s.dial()
-	busy.send("first\n" + strings.Repeat("again\n", lines))
+	busy.send("first\n" + strings.Repeat(line+"\n", lines))
 	<-taken
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -544,7 +545,7 @@ func TestShutdown_backlog(t *testing.T) {
 		close(goOn)
 		busy.want("first")
 		for range lines {
-			busy.want("again")
+			busy.want(line)
 		}
 		busy.wantEnd("ERR shutting_down")
 		busy.Close()

@@ -49,7 +49,6 @@ func TestIdleTimeout_notWhoSpeaks(t *testing.T) {
 		s := serve(t, overPipe, echo(""), limits(server.Limits{IdleTimeout: 5 * time.Minute}))
 		began := time.Now()
 		silent, speaks := s.dial(), s.dial()
-		go silent.wantEnd("ERR idle_timeout")
 		for range 10 {
 			time.Sleep(299 * time.Second)
 			speaks.send("a\n")
@@ -57,6 +56,7 @@ func TestIdleTimeout_notWhoSpeaks(t *testing.T) {
 		}
 		speaks.wantEnd("ERR idle_timeout")
 		wantAfter(t, began, 2990*time.Second+5*time.Minute)
+		silent.wantEnd("ERR idle_timeout")
 	})
 }
 

@@ -21,8 +21,9 @@ type transport interface {
 	// deadline has passed, and any other error when the connection is no more. It may be called again after the first
 	// and the third.
 	receive(f func(piece []byte) bool) error
-	// send sends all of b and returns how much the system took. It gives up with os.ErrDeadlineExceeded when the peer takes
-	// nothing for the write timeout; however slowly it goes on, it goes on. Only one goroutine at a time may call it.
+	// send sends all of b and returns how much the system took. It gives up with os.ErrDeadlineExceeded when neither the
+	// system nor the peer takes anything for the write timeout; however slowly it goes on, it goes on. Only one goroutine
+	// at a time may call it.
 	send(b []byte) (int, error)
 	// setReadDeadline ends the wait of receive at t, also one that is under way; the zero time means never.
 	setReadDeadline(t time.Time)
@@ -111,6 +112,10 @@ func (s *stream) receiveHolding(f func([]byte) bool) error {
 
 // writeSlices is how many times within the write timeout send looks whether the peer has taken anything: a write that
 // timed out tells how much it took, not when. So the timeout is met within a quarter.
+//
+// It looks at the system's queue too. A peer that reads 10 KiB/s opens its window by 64 KiB at a time, and the system
+// takes more only when some of that have made room; so for longer than the timeout there may be no sign of it but
+// the queue growing shorter.
 const writeSlices = 8
 
 func (s *stream) send(b []byte) (int, error) {
@@ -121,7 +126,7 @@ func (s *stream) send(b []byte) (int, error) {
 	slice := s.writeTimeout / writeSlices
 	now := time.Now()
 	took := now // when the peer last took something
-	sent := 0
+	sent, queued := 0, 0
 	for {
 		// A deadline is good for two slices, so that one who sends often sets it rarely.
 		if s.writeBy.Sub(now) < slice {
@@ -137,7 +142,9 @@ func (s *stream) send(b []byte) (int, error) {
 			return sent, s.sendError(err)
 		}
 		now = time.Now()
-		if n > 0 {
+		before := queued
+		queued = s.sendQueue()
+		if n > 0 || queued < before {
 			took = now
 		} else if now.Sub(took) >= s.writeTimeout {
 			return sent, os.ErrDeadlineExceeded

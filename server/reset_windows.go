@@ -1,0 +1,6 @@
+package server
+
+import "syscall"
+
+// resets are the system's words for a connection that the peer has thrown away.
+var resets = []error{syscall.WSAECONNRESET, syscall.WSAECONNABORTED, syscall.EPIPE}
