@@ -67,9 +67,9 @@
 // members it does not know. The strings of both are printable ASCII, and the word of an error has no space in it.
 //
 //	C: {"a: 1} LF
-//	S: {"error":"malformed_message","detail":"a control character within a string"} LF (end)
+//	S: {"error":"bad_message","detail":"malformed message: a control character within a string"} LF (end)
 //	C: {"a": 1 (end of its side)
-//	S: {"error":"unfinished_message"} LF (end)
+//	S: {"error":"bad_message","detail":"unfinished message"} LF (end)
 //
 // What is JSON is let pass as it is, be it a number like 1e999999, half a surrogate pair or a key that comes twice. A value
 // may be nested 10,000 deep. The limit counts the bytes of the value; of a value that is neither object nor array, it also
@@ -86,7 +86,7 @@
 //	C: {'a': (1, None)}
 //	S: "ECHO: {'a': (1, None)}"
 //	C: datetime.date(2026, 11, 20)
-//	S: {'error': 'malformed_message', 'detail': 'pickle opcode GLOBAL is refused'} (end)
+//	S: {'error': 'bad_message', 'detail': 'malformed message: pickle opcode GLOBAL is refused'} (end)
 //
 // A message says the text of a str, or what Python's repr shows of another value; but the items of a dict are in the order of
 // their keys' repr, not in the order they came in.

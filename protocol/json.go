@@ -67,13 +67,19 @@ func (JSON) Verbatim() bool { return false }
 
 // AppendRecord appends an object that begins with the word in lower case: {"ack":true,"clientid":17}.
 func (JSON) AppendRecord(dst []byte, word string, fields []Field) []byte {
-	dst = append(dst, '{', '"')
-	begin := len(dst)
-	dst = appendJSONText(dst, word)
-	lower(dst[begin:])
-	dst = append(dst, `":true`...)
-	for _, f := range fields {
-		dst = append(dst, ',', '"')
+	dst = append(dst, '{')
+	if word != "" {
+		dst = append(dst, '"')
+		begin := len(dst)
+		dst = appendJSONText(dst, word)
+		lower(dst[begin:])
+		dst = append(dst, `":true`...)
+	}
+	for i, f := range fields {
+		if word != "" || i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '"')
 		dst = appendJSONText(dst, f.Key)
 		dst = append(dst, '"', ':')
 		if f.Number && jsonNumber(f.Value) {

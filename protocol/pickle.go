@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	ogorek "github.com/kisielk/og-rek"
 )
@@ -59,7 +60,10 @@ func (Pickle) Verbatim() bool { return true }
 
 // AppendRecord appends a dict that begins with the word in lower case: {'ack': True, 'clientid': 17}.
 func (Pickle) AppendRecord(dst []byte, word string, fields []Field) []byte {
-	dst = appendPickledItem(append(dst, beginPickledDict...), strings.ToLower(word), true)
+	dst = append(dst, beginPickledDict...)
+	if word != "" {
+		dst = appendPickledItem(dst, strings.ToLower(word), true)
+	}
 	for _, f := range fields {
 		dst = appendPickledItem(dst, f.Key, fieldValue(f))
 	}
@@ -73,7 +77,22 @@ func (Pickle) Text(msg []byte) string {
 	if err != nil {
 		return ""
 	}
-	return textOf(v)
+	return cutText(textOf(v), maxTextSpread*len(msg)+pickleSpare)
+}
+
+// maxTextSpread is how many times as long as a pickle its text may be: what shared values unfold to would otherwise be held
+// for a client who does not read it.
+const maxTextSpread = 4
+
+// cutText cuts text that is longer than limit, between two characters.
+func cutText(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit] + "..."
 }
 
 // Fields returns the items of a dict whose keys are all str, in the order of the keys' repr. A value is what Text would make of it.

@@ -371,3 +371,19 @@ func TestPickle_ParseGreeting(t *testing.T) {
 		t.Errorf("ParseError = %+v, %v", e, ok)
 	}
 }
+
+// What a pickle unfolds to is not held for a client who does not read it.
+func TestPickle_Text_cut(t *testing.T) {
+	t.Parallel()
+	// A tuple of thirty times the same tuple of a hundred times False.
+	msg := []byte("(" + strings.Repeat("\x89", 100) + "t\x94(" + strings.Repeat("h\x00", 30) + "t.")
+	d := protocol.Pickle{}.NewDecoder(0)
+	d.Feed(append([]byte(nil), msg...))
+	if got, ok, err := d.Next(); !ok || err != nil {
+		t.Fatalf("Next = %q, %v, %v", got, ok, err)
+	}
+	got := protocol.Pickle{}.Text(msg)
+	if most := 4*len(msg) + 1024 + len("..."); len(got) > most || !strings.HasSuffix(got, "...") {
+		t.Errorf("the text of %d bytes is %d bytes long, want at most %d", len(msg), len(got), most)
+	}
+}

@@ -37,11 +37,14 @@ func (Text) Verbatim() bool { return false }
 // on a terminal, is written as an underscore; fields without a value are left out.
 func (Text) AppendRecord(dst []byte, word string, fields []Field) []byte {
 	dst = append(dst, word...)
+	begin := len(dst) - len(word)
 	for _, f := range fields {
 		if f.Value == "" {
 			continue
 		}
-		dst = append(dst, ' ')
+		if len(dst) > begin {
+			dst = append(dst, ' ')
+		}
 		dst = append(dst, f.Key...)
 		dst = append(dst, '=')
 		for i := range len(f.Value) {

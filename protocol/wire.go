@@ -28,7 +28,8 @@ type Wire interface {
 	AppendText(dst []byte, text string) []byte
 	// AppendEcho appends one message that gives msg back, a message as this wire's decoder returned it, behind prefix.
 	AppendEcho(dst []byte, prefix string, msg []byte) []byte
-	// AppendRecord appends one message that says fields under a word: on the text wire ACK clientid=17 bytes=42.
+	// AppendRecord appends one message that says fields under a word: on the text wire ACK clientid=17 bytes=42. Without a
+	// word, what is said is the fields alone.
 	AppendRecord(dst []byte, word string, fields []Field) []byte
 	// Verbatim reports whether AppendEcho without a prefix appends exactly msg, so that msg can be sent as it is.
 	Verbatim() bool
