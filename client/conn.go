@@ -20,7 +20,8 @@ type Conn struct {
 	wireName   string
 	wire       protocol.Wire
 	greeting   protocol.Greeting
-	noGreeting error // why there is none
+	noGreeting error     // why there is none
+	stands     time.Time // when the connection did
 	timings    Timings
 
 	// Owned by the receiver.
@@ -152,6 +153,9 @@ func (c *Conn) Register(ctx context.Context, name, email string) error {
 
 // write sends what is in out.
 func (c *Conn) write(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return newError(Answer, c.address, c.timings, context.DeadlineExceeded)
+	}
 	release := within(ctx, c.nc.SetWriteDeadline)
 	_, err := c.nc.Write(c.out)
 	release()
@@ -180,7 +184,7 @@ func (c *Conn) CloseWrite() error {
 }
 
 // Close closes the connection. It makes a Receive or Send that is under way return.
-func (c *Conn) Close() error { return c.nc.Close() }
+func (c *Conn) Close() { c.nc.Close() }
 
 // read reads from the connection until ctx ends.
 func (c *Conn) read(ctx context.Context, p []byte) (int, error) {

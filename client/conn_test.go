@@ -151,14 +151,13 @@ func TestConnHostile(t *testing.T) {
 	for name, tt := range map[string]struct {
 		begins string
 		piece  []byte
-		dialer client.Dialer
 	}{
-		"greeting without end": {"HELLO clientid=1 name=", bytes.Repeat([]byte("a"), 64<<10), client.Dialer{}},
-		"line without end":     {hello, bytes.Repeat([]byte("a"), 64<<10), client.Dialer{}},
-		"object without end":   {"{", bytes.Repeat([]byte(`"a":1,`), 10<<10), client.Dialer{}},
-		"nesting without end":  {`{"a":`, bytes.Repeat([]byte(`[`), 64<<10), client.Dialer{}},
-		"pickle without end":   {"\x80\x02}", bytes.Repeat([]byte("("), 64<<10), client.Dialer{}},
-		"pickle of 2 GiB":      {"\x80\x02T\xff\xff\xff\x7f", bytes.Repeat([]byte("a"), 64<<10), client.Dialer{}},
+		"greeting without end": {"HELLO clientid=1 name=", bytes.Repeat([]byte("a"), 64<<10)},
+		"line without end":     {hello, bytes.Repeat([]byte("a"), 64<<10)},
+		"object without end":   {"{", bytes.Repeat([]byte(`"a":1,`), 10<<10)},
+		"nesting without end":  {`{"a":`, bytes.Repeat([]byte(`[`), 64<<10)},
+		"pickle without end":   {"\x80\x02}", bytes.Repeat([]byte("("), 64<<10)},
+		"pickle of 2 GiB":      {"\x80\x02T\xff\xff\xff\x7f", bytes.Repeat([]byte("a"), 64<<10)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,8 +171,7 @@ func TestConnHostile(t *testing.T) {
 				}
 				sent <- n
 			})
-			d := tt.dialer
-			d.MaxMessage = limit
+			d := patiently(client.Dialer{MaxMessage: limit})
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			conn, err := d.Dial(ctx, address)
@@ -195,7 +193,11 @@ func TestConnHostile(t *testing.T) {
 // No trickle keeps us: the time for a greeting, and the time that a caller gives, are not renewed by a byte.
 func TestConnTrickle(t *testing.T) {
 	t.Parallel()
-	for begins, phase := range map[string]client.Phase{"HELLO ": client.Greeting, `{"a":"`: client.Greeting, hello: client.Answer, "": client.Answer} {
+	for _, tt := range []struct {
+		begins string
+		phase  client.Phase
+	}{{"HELLO ", client.Greeting}, {`{"a":"`, client.Greeting}, {hello, client.Answer}, {"", client.Answer}} {
+		begins, phase := tt.begins, tt.phase
 		synctest.Test(t, func(t *testing.T) {
 			ours, theirs := net.Pipe()
 			trickled := make(chan struct{})

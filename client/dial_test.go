@@ -44,6 +44,25 @@ func TestDialGreetings(t *testing.T) {
 	}
 }
 
+// A lab's server of Python greets with whatever protocol its pickle has.
+func TestDialPickledGreetings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ wire, said string }{
+		{"", "(dp0\nVclientid\np1\nI17\ns."},
+		{"", "(dp1\nS'clientid'\np2\nI17\ns."},
+		{protocol.PickleName, "(dp1\nS'clientid'\np2\nI17\ns."},
+		{protocol.PickleName, "}q\x00X\x08\x00\x00\x00clientidq\x01K\x11s."},
+		{"", "\x80\x02}q\x00X\x08\x00\x00\x00clientidq\x01K\x11s."},
+		{"", "\x80\x04\x95\x11\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x08clientid\x94K\x11s."},
+		{protocol.JSONName, " \n{\"clientid\": 17}"},
+	} {
+		conn := dial(t, client.Dialer{Wire: tt.wire}, serve(t, says(tt.said)))
+		if g, err := conn.Greeting(); err != nil || g.ClientID != 17 {
+			t.Errorf("%q, asked for %q: %+v, %v", tt.said, tt.wire, g, err)
+		}
+	}
+}
+
 // However the bytes are cut, the greeting is the same and so is what comes behind it.
 func TestDialGreetingInPieces(t *testing.T) {
 	t.Parallel()
@@ -145,7 +164,8 @@ func TestDialOtherWords(t *testing.T) {
 // Each kind of error, by the phase and the line that is printed of it.
 func TestDialErrors(t *testing.T) {
 	t.Parallel()
-	short := client.Dialer{Timeouts: client.Timings{DNS: 50 * time.Millisecond, Connect: patience, Greeting: 50 * time.Millisecond}}
+	long := patiently(client.Dialer{})
+	short := client.Dialer{Silence: patience, Timeouts: client.Timings{DNS: 50 * time.Millisecond, Connect: patience, Greeting: time.Second}}
 	file := filepath.Join(t.TempDir(), "file")
 	notListening, err := net.ListenUnix("unix", &net.UnixAddr{Name: file, Net: "unix"})
 	if err != nil {
@@ -166,22 +186,22 @@ func TestDialErrors(t *testing.T) {
 	}{
 		{"no such name", nobody, parse(t, "nobody.test:1"), client.DNS, client.NoName, "there is no such name, or it has no address"},
 		{"no name server", silent, parse(t, "nobody.test:1"), client.DNS, client.NoName, "the name server does not answer"},
-		{"nothing listens", short, closedPort(t), client.Connect, client.Refused, "nothing listens there, or a firewall rejects"},
-		{"no socket", short, parse(t, file+"2"), client.Connect, client.Refused, "there is no such socket"},
-		{"stale socket", short, parse(t, file), client.Connect, client.Refused, "nothing listens there"},
-		{"closes", short, serve(t, saysAndCloses("")), client.Greeting, client.Closed, "it took the connection and closed it without a word"},
+		{"nothing listens", long, closedPort(t), client.Connect, client.Refused, "nothing listens there, or a firewall rejects"},
+		{"no socket", long, parse(t, file+"2"), client.Connect, client.Refused, "there is no such socket"},
+		{"stale socket", long, parse(t, file), client.Connect, client.Refused, "nothing listens there"},
+		{"closes", long, serve(t, saysAndCloses("")), client.Greeting, client.Closed, "it took the connection and closed it without a word"},
 		{"half a greeting", short, serve(t, says("HELLO clientid=1")), client.Greeting, client.Timeout, "it began a greeting and did not end it"},
 		{"half a word", short, serve(t, says("HEL")), client.Greeting, client.Timeout, "it began a greeting and did not end it"},
 		{"half an object", short, serve(t, says(`{"clientid":`)), client.Greeting, client.Timeout, "it began a greeting and did not end it"},
-		{"half a greeting, closes", short, serve(t, saysAndCloses("HELLO clientid=1")), client.Greeting, client.Closed, "it closed the connection in the middle of its greeting"},
-		{"half an object, closes", short, serve(t, saysAndCloses(`{"clientid":1`)), client.Greeting, client.Closed, "it closed the connection in the middle of its greeting"},
-		{"error", short, serve(t, saysAndCloses("ERR server_full limit=5\n")), client.Greeting, client.Told, "ERR server_full limit=5: as many clients as it takes are there already"},
-		{"error as an object", short, serve(t, saysAndCloses(`{"error":"server_full"}`+"\n")), client.Greeting, client.Told, "ERR server_full: as many clients as it takes are there already"},
-		{"unknown error", short, serve(t, saysAndCloses("ERR out_of_coffee\n")), client.Greeting, client.Told, "ERR out_of_coffee"},
-		{"another wire", client.Dialer{Wire: protocol.JSONName}, serve(t, says(hello)), client.Greeting, client.Wrong, "it speaks the text wire, not json"},
+		{"half a greeting, closes", long, serve(t, saysAndCloses("HELLO clientid=1")), client.Greeting, client.Closed, "it closed the connection in the middle of its greeting"},
+		{"half an object, closes", long, serve(t, saysAndCloses(`{"clientid":1`)), client.Greeting, client.Closed, "it closed the connection in the middle of its greeting"},
+		{"error", long, serve(t, saysAndCloses("ERR server_full limit=5\n")), client.Greeting, client.Told, "ERR server_full limit=5: as many clients as it takes are there already"},
+		{"error as an object", long, serve(t, saysAndCloses(`{"error":"server_full"}`+"\n")), client.Greeting, client.Told, "ERR server_full: as many clients as it takes are there already"},
+		{"unknown error", long, serve(t, saysAndCloses("ERR out_of_coffee\n")), client.Greeting, client.Told, "ERR out_of_coffee"},
+		{"another wire", patiently(client.Dialer{Wire: protocol.JSONName}), serve(t, says(hello)), client.Greeting, client.Wrong, "it speaks the text wire, not json"},
 		{"no such wire", client.Dialer{Wire: "morse"}, serve(t, says(hello)), client.Greeting, client.Failed, `there is no wire "morse"`},
-		{"no JSON", short, serve(t, says("{]")), client.Greeting, client.Wrong, ""},
-		{"no pickle", short, serve(t, says("\x80\xff....")), client.Greeting, client.Wrong, ""},
+		{"no JSON", long, serve(t, says("{]")), client.Greeting, client.Wrong, ""},
+		{"no pickle", long, serve(t, says("\x80\xff....")), client.Greeting, client.Wrong, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -214,7 +234,7 @@ func TestDialReset(t *testing.T) {
 			reset(nc)
 		},
 	} {
-		_, err := client.Dialer{}.Dial(t.Context(), serve(t, f))
+		_, err := patiently(client.Dialer{}).Dial(t.Context(), serve(t, f))
 		if e, ok := errors.AsType[*client.Error](err); !ok || e.Kind != client.Reset {
 			t.Errorf("%s: %v, want a reset", name, err)
 		}
@@ -228,7 +248,7 @@ func TestDialCanceled(t *testing.T) {
 		cancel()
 		says("")(nc)
 	})
-	_, err := client.Dialer{Silence: patience, Timeouts: client.Timings{Greeting: patience}}.Dial(ctx, address)
+	_, err := patiently(client.Dialer{}).Dial(ctx, address)
 	if e, ok := errors.AsType[*client.Error](err); !ok || e.Kind != client.Failed || e.Why() != "interrupted" {
 		t.Errorf("got %v", err)
 	}
@@ -258,6 +278,47 @@ func TestDialAllAddresses(t *testing.T) {
 	if !strings.Contains(e.Error(), "(connect to ") {
 		t.Errorf("%q does not say where to", e)
 	}
+}
+
+// The next address is tried when the one before has had its head start, and nobody is left behind.
+func TestRace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var mu sync.Mutex
+		tried := make(map[string]time.Duration)
+		hanging := "[2001:db8::1]:1"
+		refused := errors.New("refused")
+		dial := func(ctx context.Context, _, address string) (net.Conn, error) {
+			mu.Lock()
+			tried[address] = time.Since(began)
+			mu.Unlock()
+			switch address {
+			case hanging:
+				<-ctx.Done()
+				return nil, ctx.Err()
+			case "10.0.0.1:1":
+				return nil, refused
+			}
+			return &tape{}, nil
+		}
+		peers := []netip.AddrPort{netip.MustParseAddrPort(hanging), netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:1")}
+		nc, peer, err := client.Race(t.Context(), dial, peers)
+		if err != nil || nc == nil || peer != peers[2] {
+			t.Errorf("got %v, %v", peer, err)
+		}
+		want := map[string]time.Duration{hanging: 0, "10.0.0.1:1": 250 * time.Millisecond, "10.0.0.2:1": 250 * time.Millisecond}
+		if diff := cmp.Diff(want, tried); diff != "" {
+			t.Errorf("tried (-want +got):\n%s", diff)
+		}
+		// Where all fail, it is as late as the latest.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, _, err = client.Race(ctx, dial, peers[:2])
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != 1250*time.Millisecond {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
 }
 
 func TestAlternate(t *testing.T) {

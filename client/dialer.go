@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"time"
@@ -31,7 +32,12 @@ type Dialer struct {
 	MaxMessage int
 	// Resolver looks up names; nil: the system's.
 	Resolver *net.Resolver
+
+	dial dialFunc // nil: the system's; tests have their own network
 }
+
+// A dialFunc connects to an address.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
 // timeout is how long a phase may take: Timeouts has it, and zero means ten seconds. The context of a call may be shorter.
 func (d *Dialer) timeout(p Phase) time.Duration {
@@ -92,7 +98,7 @@ func (d *Dialer) resolve(ctx context.Context, a Address, t *Timings) ([]netip.Ad
 	ips, err := resolver.LookupNetIP(ctx, "ip", a.host)
 	t.DNS = time.Since(began)
 	if err != nil {
-		if context.Cause(ctx) == context.Canceled {
+		if errors.Is(ctx.Err(), context.Canceled) {
 			err = context.Canceled
 		}
 		return nil, err
@@ -108,12 +114,15 @@ func (d *Dialer) resolve(ctx context.Context, a Address, t *Timings) ([]netip.Ad
 func (d *Dialer) connect(ctx context.Context, a Address, addrs []netip.AddrPort, t *Timings) (nc net.Conn, peer netip.AddrPort, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout(Connect))
 	defer cancel()
+	dial := d.dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
 	began := time.Now()
 	if a.network == "unix" {
-		var dialer net.Dialer
-		nc, err = dialer.DialContext(ctx, "unix", a.host)
+		nc, err = dial(ctx, "unix", a.host)
 	} else {
-		nc, peer, err = race(ctx, addrs)
+		nc, peer, err = race(ctx, dial, addrs)
 	}
 	t.Connect = time.Since(began)
 	return nc, peer, err

@@ -14,7 +14,7 @@
 //
 //	dns ........ the name's addresses; none of the time where there is no name
 //	connect .... the first address that takes the connection, each later one 250 ms behind the one before
-//	greeting ... the first bytes tell the wire: "HELLO " or "ERR " text, { json, 0x80 pickle
+//	greeting ... the first bytes tell the wire: "HELLO " or "ERR " text, { json, 0x80 or (dp pickle
 //	   |
 //	   |  nothing within 300 ms: no greeting, the raw wire    other bytes: no greeting, the raw wire
 //	   |

@@ -22,7 +22,7 @@ func (c *Conn) Greeting() (protocol.Greeting, error) { return c.greeting, c.noGr
 
 // converse makes a Conn of a connection.
 func (d *Dialer) converse(ctx context.Context, nc net.Conn, a Address, t Timings) (*Conn, error) {
-	c := &Conn{nc: nc, address: a, timings: t, buf: make([]byte, readBytes), noGreeting: ErrSilent}
+	c := &Conn{nc: nc, address: a, stands: time.Now(), timings: t, buf: make([]byte, readBytes), noGreeting: ErrSilent}
 	if d.Wire != "" && protocol.Wires[d.Wire] == nil {
 		nc.Close()
 		return nil, newError(Greeting, a, t, fmt.Errorf("there is no wire %q", d.Wire))
@@ -31,16 +31,20 @@ func (d *Dialer) converse(ctx context.Context, nc net.Conn, a Address, t Timings
 		c.speak(d, cmp.Or(d.Wire, protocol.RawName))
 		return c, nil
 	}
-	began := time.Now()
 	if err := c.greet(ctx, d); err != nil {
 		nc.Close()
-		c.timings.Greeting = time.Since(began)
-		return nil, newError(Greeting, a, c.timings, err)
+		return nil, c.badGreeting(err)
 	}
 	if !errors.Is(c.noGreeting, ErrSilent) {
-		c.timings.Greeting = time.Since(began)
+		c.timings.Greeting = time.Since(c.stands)
 	}
 	return c, nil
+}
+
+// badGreeting returns the error for a greeting that went wrong.
+func (c *Conn) badGreeting(err error) *Error {
+	c.timings.Greeting = time.Since(c.stands)
+	return newError(Greeting, c.address, c.timings, err)
 }
 
 // speak sets the wire.
@@ -53,7 +57,10 @@ func (c *Conn) speak(d *Dialer, name string) {
 func (c *Conn) greet(ctx context.Context, d *Dialer) error {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout(Greeting))
 	defer cancel()
-	first, err := c.firstBytes(ctx, d)
+	// The greeting comes a round trip after the connection, and that took one, too.
+	silence, stop := context.WithTimeout(ctx, cmp.Or(d.Silence, defaultSilence)+c.timings.Connect)
+	defer stop()
+	first, err := c.firstBytes(ctx, silence)
 	if errors.Is(err, ErrSilent) {
 		c.speak(d, cmp.Or(d.Wire, protocol.RawName))
 		return nil
@@ -68,7 +75,8 @@ func (c *Conn) greet(ctx context.Context, d *Dialer) error {
 	}
 	c.speak(d, name)
 	switch {
-	case found == name && name != protocol.RawName:
+	case found == name && name != protocol.RawName, name == protocol.JSONName, name == protocol.PickleName:
+		// Who asks for one of these gets greetings that begin otherwise, too: with a space, or as pickles of protocol 1 do.
 		c.dec.Feed(first)
 		return c.firstMessage(ctx)
 	case found == protocol.TextName:
@@ -79,11 +87,8 @@ func (c *Conn) greet(ctx context.Context, d *Dialer) error {
 	return nil
 }
 
-// firstBytes reads until it can be told what wire they are of.
-func (c *Conn) firstBytes(ctx context.Context, d *Dialer) ([]byte, error) {
-	// The greeting comes a round trip after the connection, and that took one, too.
-	silence, cancel := context.WithTimeout(ctx, cmp.Or(d.Silence, defaultSilence)+c.timings.Connect)
-	defer cancel()
+// firstBytes reads until it can be told what wire they are of. Who has not begun when silence ends is silent.
+func (c *Conn) firstBytes(ctx, silence context.Context) ([]byte, error) {
 	n, err := c.read(silence, c.buf)
 	if err != nil && n == 0 {
 		if classify(Greeting, err) == Timeout {
@@ -103,6 +108,39 @@ func (c *Conn) firstBytes(ctx context.Context, d *Dialer) ([]byte, error) {
 		}
 	}
 	return c.buf[:n], nil
+}
+
+// lateGreeting waits for what a server says that was silent, and takes it for a greeting after all if it is one: a server, or its
+// network, may be slow. Of other wires than text it is too late for that.
+func (c *Conn) lateGreeting(ctx context.Context, d *Dialer) error {
+	first, err := c.firstBytes(ctx, ctx)
+	if err != nil {
+		if errors.Is(err, ErrSilent) {
+			err = context.DeadlineExceeded
+		}
+		return newError(Answer, c.address, c.timings, err)
+	}
+	found := recognise(first)
+	if found == protocol.JSONName || found == protocol.PickleName {
+		return lateError(found)
+	}
+	c.speak(d, cmp.Or(found, protocol.RawName))
+	c.dec.Feed(first)
+	if found != protocol.TextName {
+		return nil
+	}
+	if err := c.firstMessage(ctx); err != nil {
+		return c.badGreeting(err)
+	}
+	c.timings.Greeting = time.Since(c.stands)
+	return nil
+}
+
+// A lateError is the wire of a greeting that came when something else had been sent already.
+type lateError string
+
+func (e lateError) Error() string {
+	return "the greeting was late, and is of the " + string(e) + " wire"
 }
 
 // firstMessage reads the rest of a message that begins as a greeting does.

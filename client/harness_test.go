@@ -101,14 +101,26 @@ func saysAndCloses(text string) func(*net.TCPConn) {
 // reset cuts a connection off.
 func reset(nc *net.TCPConn) {
 	_ = nc.SetLinger(0)
-	nc.Close()
+	_ = nc.Close()
 }
 
 const hello = "HELLO clientid=7 name=lab handler=echo\n"
 
-// dial dials, which is to work, and closes the connection at the test's end.
+// patiently returns a dialer that waits for a greeting however busy the machine is.
+func patiently(d client.Dialer) client.Dialer {
+	if d.Silence == 0 {
+		d.Silence = patience
+	}
+	if d.Timeouts == (client.Timings{}) {
+		d.Timeouts = client.Timings{DNS: patience, Connect: patience, Greeting: patience}
+	}
+	return d
+}
+
+// dial dials patiently, which is to work, and closes the connection at the test's end.
 func dial(t testing.TB, d client.Dialer, a client.Address) *client.Conn {
 	t.Helper()
+	d = patiently(d)
 	conn, err := d.Dial(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)

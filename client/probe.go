@@ -75,65 +75,85 @@ func (p Probe) Once(ctx context.Context, i int) Verdict {
 	v := Verdict{Kind: OK, Address: p.Address, Path: Unknown}
 	began := time.Now()
 	err := p.converse(ctx, i, &v)
+	if late, ok := errors.AsType[lateError](err); ok {
+		p.Dialer.Wire, p.Dialer.Silence = string(late), timeout
+		err = p.converse(ctx, i, &v)
+	}
 	v.Total = time.Since(began)
 	if err != nil {
-		v.Err, v.Kind = err, err.Kind
-		v.Timings = err.Timings
+		e, ok := errors.AsType[*Error](err)
+		if !ok {
+			e = newError(Answer, p.Address, v.Timings, err)
+		}
+		v.Err, v.Kind, v.Timings = e, e.Kind, e.Timings
 	}
 	return v
 }
 
 // converse holds the conversation of a probe.
-func (p *Probe) converse(ctx context.Context, i int, v *Verdict) *Error {
-	began := time.Now()
+func (p *Probe) converse(ctx context.Context, i int, v *Verdict) error {
 	conn, err := p.Dialer.Dial(ctx, p.Address)
 	if err != nil {
-		e, _ := errors.AsType[*Error](err)
-		return e
+		return err
 	}
 	defer conn.Close()
-	v.Wire, v.Peer, v.Local, v.Timings = conn.Wire(), conn.RemoteAddr().String(), conn.LocalAddr().String(), conn.Timings()
-	greeting, err := conn.Greeting()
+	v.Peer, v.Local = conn.RemoteAddr().String(), conn.LocalAddr().String()
+	v.greeted(conn)
 	switch {
-	case err == nil:
-		v.Greeting = &greeting
-		v.Path = pathOf(p.Address, greeting.You, v.Local)
-	case errors.Is(err, ErrSilent) && p.MustGreet:
-		v.Timings.Greeting = time.Since(began) - v.Timings.DNS - v.Timings.Connect
-		return newError(Greeting, p.Address, v.Timings, err)
-	case !errors.Is(err, ErrSilent) && p.Dialer.Wire != protocol.RawName: // who speaks raw need not greet
-		return newError(Greeting, p.Address, v.Timings, err)
+	case conn.noGreeting == nil:
+	case errors.Is(conn.noGreeting, ErrSilent) && p.MustGreet:
+		return conn.badGreeting(conn.noGreeting)
+	case !errors.Is(conn.noGreeting, ErrSilent) && p.Dialer.Wire != protocol.RawName: // who speaks raw need not greet
+		return conn.badGreeting(conn.noGreeting)
 	}
+	asked := time.Now()
+	answered, err := p.ask(ctx, conn, i, v)
+	if answered {
+		v.Timings.Answer = time.Since(asked)
+	}
+	if e, ok := errors.AsType[*Error](err); ok && e.Phase == Answer {
+		e.Timings.Answer = time.Since(asked)
+	}
+	return err
+}
 
+// greeted notes the greeting, or that there is none.
+func (v *Verdict) greeted(conn *Conn) {
+	v.Wire, v.Timings = conn.wireName, conn.timings
+	if conn.noGreeting == nil {
+		v.Greeting = &conn.greeting
+		v.Path = pathOf(v.Address, conn.greeting.You, v.Local)
+	}
+}
+
+// ask sends the message and waits for what has to come back. It is false when nothing has.
+func (p *Probe) ask(ctx context.Context, conn *Conn, i int, v *Verdict) (answered bool, err error) {
 	message := p.Message
-	if message == "" && greeting.Handler != "chat" {
+	if message == "" && conn.greeting.Handler != "chat" {
 		message = defaultMessage
 	}
-	expected := expectations[greeting.Handler]
-	began = time.Now()
 	switch {
-	case p.Quiet && v.Greeting != nil, message == "":
-		return nil
-	case p.Quiet:
-		err = conn.ends(ctx)
-	default:
-		message = strings.ReplaceAll(message, "{i}", strconv.Itoa(i))
-		if err = conn.Send(ctx, message); expected == expectNobody && err == nil {
-			return nil
+	case p.Quiet && v.Greeting == nil:
+		err := conn.ends(ctx)
+		return err == nil, err
+	case p.Quiet, message == "":
+		return false, nil
+	}
+	message = strings.ReplaceAll(message, "{i}", strconv.Itoa(i))
+	sendErr := conn.Send(ctx, message)
+	if v.Greeting == nil && p.Dialer.Wire == "" && !p.Dialer.NoGreeting {
+		if err := conn.lateGreeting(ctx, &p.Dialer); err != nil {
+			return false, unlessTold(err, sendErr)
 		}
-		err = conn.answers(ctx, message, expected, err)
+		v.greeted(conn)
 	}
-	v.Timings.Answer = time.Since(began)
-	v.Echoed = err == nil && !p.Quiet && expected == expectEcho
-	if err == nil {
-		return nil
+	expected := expectations[conn.greeting.Handler]
+	if expected == expectNobody && sendErr == nil {
+		return false, nil
 	}
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		e = newError(Answer, p.Address, v.Timings, err)
-	}
-	e.Timings = v.Timings
-	return e
+	err = conn.answers(ctx, message, expected, sendErr)
+	v.Echoed = err == nil && expected == expectEcho
+	return err == nil, err
 }
 
 // ends half-closes and waits for the server's end, whatever comes before it.
@@ -154,23 +174,32 @@ func (c *Conn) ends(ctx context.Context) error {
 	return nil
 }
 
-// answers waits for the answer to message. sendErr is how sending went: the server may have said before why it did not want
-// to hear it.
+// unlessTold returns how sending went wrong, if it did. But what the server said before, which is why it did not want to hear it,
+// says more.
+func unlessTold(err, sendErr error) error {
+	if sendErr == nil {
+		return err
+	}
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Told {
+		return err
+	}
+	return sendErr
+}
+
+// answers waits for the answer to message; sendErr is how sending that went.
 func (c *Conn) answers(ctx context.Context, message string, expected expectation, sendErr error) error {
 	var said []byte
 	for {
 		msg, err := c.Receive(ctx)
+		if errors.Is(err, io.EOF) {
+			err = newError(Answer, c.address, c.timings, err)
+		}
+		e, failed := errors.AsType[*Error](err)
 		switch {
-		case errors.Is(err, io.EOF) && len(said) > 0:
-			return notEcho(said)
-		case err != nil && len(said) > 0 && classify(Answer, err) == Timeout:
-			return notEcho(said)
-		case err != nil && classify(Answer, err) == Told:
-			return err
-		case err != nil && sendErr != nil:
-			return sendErr
-		case err != nil:
-			return err
+		case failed && len(said) > 0 && (e.Kind == Timeout || e.Kind == Closed):
+			return c.notEcho(said)
+		case failed:
+			return unlessTold(err, sendErr)
 		case expected == expectAny:
 			return nil
 		}
@@ -180,14 +209,15 @@ func (c *Conn) answers(ctx context.Context, message string, expected expectation
 			return nil
 		}
 		if c.wireName != protocol.RawName || slices.Contains(said, '\n') || len(said) > len(message)+maxAnswer {
-			return notEcho(said)
+			return c.notEcho(said)
 		}
 	}
 }
 
 // notEcho says that an answer does not contain what was sent.
-func notEcho(said []byte) error {
-	return wrongf("it answered %s, which does not contain what was sent%s", quote(said), guess(said))
+func (c *Conn) notEcho(said []byte) error {
+	err := wrongf("it answered %s, which does not contain what was sent%s", quote(said), guess(said))
+	return newError(Answer, c.address, c.timings, err)
 }
 
 // Series probes again and again, count times or, if that is zero, until ctx ends. A probe begins at least interval behind the one

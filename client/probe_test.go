@@ -45,13 +45,34 @@ func greets(handler, answer string) func(*net.TCPConn) {
 	}
 }
 
+// late is a server that greets only when it has been spoken to, and answers then.
+func late(greeting, answer string) func(*net.TCPConn) {
+	return func(nc *net.TCPConn) {
+		_, _ = nc.Read(make([]byte, 4<<10))
+		_, _ = io.WriteString(nc, greeting+answer)
+		_, _ = io.Copy(io.Discard, nc)
+	}
+}
+
+// lateOnce is a server of another wire than text that greets late, but only its first client.
+func lateOnce(name string) func(*net.TCPConn) {
+	wire := protocol.Wires[name]
+	var first sync.Once
+	return func(nc *net.TCPConn) {
+		first.Do(func() { _, _ = nc.Read(make([]byte, 4<<10)) })
+		_, _ = nc.Write(wire.AppendGreeting(nil, greeting))
+		_, _ = nc.Read(make([]byte, 4<<10))
+		_, _ = nc.Write(wire.AppendText(nil, "ECHO: parley probe 0"))
+		_, _ = io.Copy(io.Discard, nc)
+	}
+}
+
 // What a probe prints about each kind of server, twenty times.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	const ms = `\d+\.\d(ms|s)`
-	quick := client.Probe{Timeout: 2 * time.Second, Dialer: client.Dialer{Silence: 100 * time.Millisecond}}
-	patient := client.Probe{Timeout: patience}
-	impatient := client.Probe{Timeout: 500 * time.Millisecond, Dialer: client.Dialer{Silence: 20 * time.Millisecond}}
+	quick := client.Probe{Timeout: patience, Dialer: client.Dialer{Silence: 100 * time.Millisecond}}
+	patient := client.Probe{Timeout: patience, Dialer: client.Dialer{Silence: patience}}
 	with := func(p client.Probe, f func(*client.Probe)) client.Probe {
 		f(&p)
 		return p
@@ -77,18 +98,20 @@ func TestProbe(t *testing.T) {
 		{"quiet, no greeting", with(patient, func(p *client.Probe) { p.Quiet, p.Dialer.NoGreeting = true, true }), greets("", ""), `ok A .* greeting=none answer=MS path=unknown`},
 		{"raw, speaks first", with(patient, func(p *client.Probe) { p.Quiet, p.Dialer.Wire = true, "raw" }), saysAndCloses("20 NOV 2026\r\n"), `ok A .* greeting=none answer=MS path=unknown`},
 
+		{"greets late", quick, late(hello, "ECHO: parley probe 0\n"), `ok A clientid=7 dns=0\.0ms connect=MS greeting=MS echo=MS path=unknown`},
+		{"greets late, discards", quick, late("HELLO clientid=7 handler=discard\n", ""), `ok A clientid=7 .* greeting=MS answer=none path=unknown`},
+		{"greets late, JSON", quick, lateOnce(protocol.JSONName), `ok A clientid=7 .* greeting=MS echo=MS path=nat`},
+		{"greets late, pickle", quick, lateOnce(protocol.PickleName), `ok A clientid=7 .* greeting=MS echo=MS path=nat`},
+		{"greets late, error", quick, late("ERR server_full\n", ""), `err A: ERR server_full: .* \(greeting, MS\)`},
+		{"speaks late, SSH", quick, late("SSH-2.0-dropbear\r\n", ""), `wrong A: it answered "SSH-2\.0-dropbear", which does not contain what was sent \(is it an SSH server\?\) \(answer, MS\)`},
+		{"resets late", quick, func(nc *net.TCPConn) {
+			_, _ = nc.Read(make([]byte, 1))
+			reset(nc)
+		}, `reset A: the connection was cut off \(answer, MS\)`},
+
 		{"nothing listens", patient, nil, `refused A: nothing listens there, or a firewall rejects \(connect, MS\)`},
 		{"closes", patient, saysAndCloses(""), `closed A: it took the connection and closed it without a word \(greeting, MS\)`},
 		{"closes after the greeting", patient, saysAndCloses(hello), `closed A: it closed the connection without an answer \(answer, MS\)`},
-		{"says nothing", impatient, says(""), `timeout A: it took the connection and did not answer in time \(answer, MS\)`},
-		{"greets and says nothing", impatient, says(hello), `timeout A: it took the connection and did not answer in time \(answer, MS\)`},
-		{"quiet, does not end", with(impatient, func(p *client.Probe) { p.Quiet, p.Dialer.Wire = true, "raw" }), func(nc *net.TCPConn) {
-			for range time.Tick(50 * time.Millisecond) { // until the client is gone
-				if _, err := io.WriteString(nc, "a"); err != nil {
-					return
-				}
-			}
-		}, `timeout A: it took the connection and did not answer in time \(answer, MS\)`},
 		{"resets", patient, reset, `reset A: it took the connection and (then cut it off \(greeting|cut it off at once \(connect), MS\)`},
 		{"resets when spoken to", patient, func(nc *net.TCPConn) {
 			_, _ = io.WriteString(nc, hello)
@@ -98,7 +121,6 @@ func TestProbe(t *testing.T) {
 		{"SSH", patient, says("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), `wrong A: it said "SSH-2\.0-OpenSSH_9\.2p1 Debian-2" where a greeting was expected \(is it an SSH server\?\) \(greeting, MS\)`},
 		{"mail", patient, says("220 mx.example.org ESMTP\r\n"), `wrong A: it said "220 .*" where a greeting was expected \(is it a mail or FTP server\?\) \(greeting, MS\)`},
 		{"web", quick, greets("", "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"), `wrong A: it answered "HTTP/1\.1 400 Bad Request\\r\\nConnection: close", which does not contain what was sent \(is it a web server\?\) \(answer, MS\)`},
-		{"TLS", impatient, greets("", "\x15\x03\x01\x00\x02\x02\x16"), `wrong A: it answered "\\x15\\x03.*", which does not contain what was sent \(is it a server that wants TLS\?\) \(answer, MS\)`},
 		{"another echo", patient, greets("echo", "something else\n"), `wrong A: it answered "something else", which does not contain what was sent \(answer, MS\)`},
 		{"terminal tricks", patient, says("\x1b]0;owned\x07\n"), `wrong A: it said "\\x1b\]0;owned\\a" where a greeting was expected \(greeting, MS\)`},
 		{"full", patient, saysAndCloses("ERR server_full\n"), `err A: ERR server_full: as many clients as it takes are there already \(greeting, MS\)`},
@@ -124,12 +146,84 @@ func TestProbe(t *testing.T) {
 			defer probes.Wait()
 			for i := range 20 {
 				probes.Go(func() {
-					if got := tt.probe.Once(t.Context(), i).String(); !want.MatchString(got) {
+					if got := tt.probe.Once(t.Context(), 0).String(); !want.MatchString(got) {
 						t.Errorf("probe %d:\n got %s\nwant %s", i, got, want)
 					}
 				})
 			}
 		})
+	}
+}
+
+// Who keeps a probe waiting is told apart by what it did before, and keeps it no longer than it was to be.
+func TestProbeTimeouts(t *testing.T) {
+	t.Parallel()
+	usual := client.Probe{}
+	quiet := client.Probe{Quiet: true, Dialer: client.Dialer{Wire: protocol.RawName}}
+	greeted := client.Probe{MustGreet: true}
+	for _, tt := range []struct {
+		name  string
+		probe client.Probe
+		f     func(net.Conn)
+		want  string
+	}{
+		{"connects nobody", usual, nil, `timeout 10.0.0.5:12000: no answer at all: a firewall drops what is sent there, or the host is down (connect, 5.0s)`},
+		{"says nothing", usual, pipeSays(""), `timeout 10.0.0.5:12000: it took the connection and did not answer in time (answer, 4.7s)`},
+		{"must greet", greeted, pipeSays(""), `timeout 10.0.0.5:12000: it took the connection and did not greet (greeting, 5.0s)`},
+		{"greets and says nothing", usual, pipeSays(hello), `timeout 10.0.0.5:12000: it took the connection and did not answer in time (answer, 5.0s)`},
+		{"half a greeting", usual, pipeSays("HELLO clientid="), `timeout 10.0.0.5:12000: it began a greeting and did not end it (greeting, 5.0s)`},
+		{"half a greeting, late", usual, pipeLate("HELLO clientid="), `timeout 10.0.0.5:12000: it began a greeting and did not end it (greeting, 5.0s)`},
+		{"half an answer", usual, pipeLate("parley pro"), `wrong 10.0.0.5:12000: it answered "parley pro", which does not contain what was sent (answer, 4.7s)`},
+		{"wants TLS", usual, pipeLate("\x15\x03\x01\x00\x02\x02\x16"), `wrong 10.0.0.5:12000: it answered "\x15\x03\x01\x00\x02\x02\x16", which does not contain what was sent (is it a server that wants TLS?) (answer, 4.7s)`},
+		{"does not end", quiet, pipeSays(""), `timeout 10.0.0.5:12000: it took the connection and did not answer in time (answer, 4.7s)`},
+		{"takes nothing", usual, func(net.Conn) {}, `timeout 10.0.0.5:12000: it does not take what it is sent (answer, 4.7s)`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := tt.probe
+				p.Address = parse(t, "10.0.0.5:12000")
+				p.Dialer = p.Dialer.On(func(ctx context.Context, _, _ string) (net.Conn, error) {
+					if tt.f == nil {
+						<-ctx.Done()
+						return nil, ctx.Err()
+					}
+					ours, theirs := net.Pipe()
+					go tt.f(theirs) // ends with the connection
+					return halfCloser{ours}, nil
+				})
+				v := p.Once(t.Context(), 0)
+				if got := v.String(); got != tt.want {
+					t.Errorf("\n got %s\nwant %s", got, tt.want)
+				}
+				if v.Total != 5*time.Second {
+					t.Errorf("it took %v", v.Total)
+				}
+			})
+		})
+	}
+}
+
+// halfCloser is a pipe whose ends can be closed one by one, though nobody notices.
+type halfCloser struct{ net.Conn }
+
+func (halfCloser) CloseWrite() error { return nil }
+
+// pipeSays returns a server that says something and then only listens.
+func pipeSays(text string) func(net.Conn) {
+	return func(nc net.Conn) {
+		if text != "" {
+			_, _ = io.WriteString(nc, text)
+		}
+		_, _ = io.Copy(io.Discard, nc)
+	}
+}
+
+// pipeLate returns one that does so when it has been spoken to.
+func pipeLate(text string) func(net.Conn) {
+	return func(nc net.Conn) {
+		_, _ = nc.Read(make([]byte, 4<<10))
+		pipeSays(text)(nc)
 	}
 }
 

@@ -44,7 +44,7 @@ type attempt struct {
 
 // race tries the addresses one after the other, each when the one before has failed or has had its head start. The first
 // connection wins; the other attempts are over when race returns.
-func race(ctx context.Context, peers []netip.AddrPort) (net.Conn, netip.AddrPort, error) {
+func race(ctx context.Context, dial dialFunc, peers []netip.AddrPort) (net.Conn, netip.AddrPort, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	attempts := make(chan attempt)
 	under := 0
@@ -52,7 +52,7 @@ func race(ctx context.Context, peers []netip.AddrPort) (net.Conn, netip.AddrPort
 		peer := peers[0]
 		peers = peers[1:]
 		under++
-		go func() { attempts <- try(ctx, peer) }()
+		go func() { attempts <- try(ctx, dial, peer) }()
 	}
 	defer func() {
 		cancel()
@@ -89,10 +89,9 @@ func race(ctx context.Context, peers []netip.AddrPort) (net.Conn, netip.AddrPort
 	return nil, a.peer, a.err
 }
 
-func try(ctx context.Context, peer netip.AddrPort) attempt {
-	var dialer net.Dialer
-	nc, err := dialer.DialContext(ctx, "tcp", peer.String())
-	if err != nil && errors.Is(context.Cause(ctx), context.Canceled) {
+func try(ctx context.Context, dial dialFunc, peer netip.AddrPort) attempt {
+	nc, err := dial(ctx, "tcp", peer.String())
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		err = context.Canceled // What package net makes of it does not say so.
 	}
 	return attempt{peer, nc, err}

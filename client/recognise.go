@@ -15,7 +15,8 @@ var greetings = []struct {
 	{[]byte("HELLO "), protocol.TextName},
 	{[]byte("ERR "), protocol.TextName},
 	{[]byte("{"), protocol.JSONName},
-	{[]byte{0x80}, protocol.PickleName}, // PROTO, which protocol 2 and later begin with
+	{[]byte{0x80}, protocol.PickleName},  // PROTO, which protocol 2 and later begin with
+	{[]byte("(dp"), protocol.PickleName}, // a dict of protocol 0, which is what Python 2 writes if not told otherwise
 }
 
 // recognise returns the wire by the first bytes that a server sends. It is raw where they are the beginning of no greeting,

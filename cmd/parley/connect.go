@@ -66,8 +66,9 @@ exit status is that of "parley probe".`,
 		if c.address, err = peerAddress(args); err != nil {
 			return err
 		}
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 		defer stop()
+		context.AfterFunc(ctx, stop) // A second signal ends at once.
 		return connectError(c.run(ctx, stop))
 	}
 	return cmd

@@ -116,7 +116,7 @@ func (c *conversation) sendFailed(sendErr error, heard <-chan error, cancel func
 	return err
 }
 
-// await waits for the end of listen, and makes it end if it has not in time.
+// await waits for the end of listen. If that does not come in time, listen is called off, which is its error then.
 func (c *conversation) await(heard <-chan error, cancel func(), limit time.Duration) (ended bool, err error) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -125,8 +125,7 @@ func (c *conversation) await(heard <-chan error, cancel func(), limit time.Durat
 		return true, err
 	case <-timer.C:
 		cancel()
-		<-heard
-		return false, nil
+		return false, <-heard
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"parley/admin"
 	"parley/cmd/parley/internal/logging"
@@ -87,11 +88,7 @@ func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *o
 	d.openAdmin(registry)
 	d.start()
 	go operator()
-	err = d.run(signals)
-	if d.keyboard != nil {
-		_, _ = fmt.Fprintln(stdout, "stopped") // The log line that says so is below the level of a console.
-	}
-	return err
+	return d.run(signals)
 }
 
 // open makes the server and opens every socket, so that a port that is taken is known before the first client is served.
@@ -168,6 +165,9 @@ func (d *daemon) closeSockets() {
 			_ = socket.Close()
 		}
 	}
+	for _, socket := range d.adminAt {
+		_ = socket.Close()
+	}
 }
 
 // openAdmin makes the admin side, if there is to be one.
@@ -242,7 +242,11 @@ func (d *daemon) run(signals <-chan os.Signal) error {
 	go func() { outcome <- d.drain(delay) }()
 	select {
 	case out := <-outcome:
-		d.log.Info("stopped", zap.Int("drained", out.Drained), zap.Int("cut", out.Cut), zap.Duration("took", time.Since(began)))
+		level := zapcore.InfoLevel
+		if d.keyboard != nil {
+			level = d.cfg.LogLevel // The operator is to see it.
+		}
+		d.log.Log(level, "stopped", zap.Int("drained", out.Drained), zap.Int("cut", out.Cut), zap.Duration("took", time.Since(began)))
 	case <-signals:
 		d.log.Warn("stopped at once: a second signal came")
 		return statusError{exitRun, errors.New("stopped by a second signal before all connections were drained")}

@@ -179,9 +179,6 @@ func (p *probeCommand) aim(args, environ []string) (err error) {
 
 // run probes and prints what comes of it.
 func (p *probeCommand) run(ctx context.Context) error {
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // A second signal ends at once.
@@ -227,7 +224,7 @@ func (p *probeCommand) print(what fmt.Stringer) error {
 
 // judge returns the error that ends the program after this verdict.
 func (p *probeCommand) judge(v client.Verdict) error {
-	if p.expect == nil {
+	if len(p.expect) == 0 {
 		if v.Kind == client.OK {
 			return nil
 		}

@@ -23,7 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestREADME runs README's blocks from top to bottom, as a reader would who has two terminals.
+// TestREADME runs README's blocks from top to bottom, as a reader would who has a few terminals.
 //
 // It needs root, for a network of its own (unshare) in which every port is free and the host is called lab, and the real
 // programs that README uses. Commands run in an empty folder, those of go in the module's. What is printed is to be what
@@ -37,8 +37,8 @@ func TestREADME(t *testing.T) {
 	for _, b := range readmeBlocks(t) {
 		t.Logf("%v", b)
 		switch {
-		case b.kind == "console" && b.arg == "server":
-			lab.server(b)
+		case b.kind == "console" && slices.Contains(readmeTerminals, b.arg):
+			lab.terminal(b)
 		case b.kind == "console" && b.arg == "":
 			lab.console(b)
 		case b.kind == "console": // docker: see TestREADMEImage
@@ -64,7 +64,9 @@ func TestREADME(t *testing.T) {
 			}
 		}
 	}
-	lab.stopServer()
+	for _, name := range readmeTerminals {
+		lab.stop(name)
+	}
 	if !lab.green {
 		t.Error("no message was green on the terminal")
 	}
@@ -74,9 +76,9 @@ func TestREADME(t *testing.T) {
 func TestREADMEMetrics(t *testing.T) {
 	t.Parallel()
 	lab := newReadmeLab(t)
-	lab.server(readmeBlock{kind: "console", arg: "server", text: "$ go run ./cmd/parley serve\n"})
+	lab.terminal(readmeBlock{kind: "console", arg: "server", text: "$ go run ./cmd/parley serve\n"})
 	page := lab.run("curl -sS http://127.0.0.1:12001/metrics")
-	lab.stopServer()
+	lab.stop("server")
 
 	want := "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
 	sample := regexp.MustCompile(`(?m)^# HELP (parley_\w+) (.*)\n# TYPE \w+ (\w+)\n\w+(?:{(.*?)})? `)
@@ -104,6 +106,9 @@ var readmeVarying = []struct {
 	{"time of day", regexp.MustCompile(`\d\d:\d\d:\d\d\.\d{3}`), "00:00:00.000"},
 	{"port that the system chose for a client", regexp.MustCompile(`(port=|:)[3-6]\d{4}\b`), "${1}PORT"},
 	{"duration", regexp.MustCompile(`\b(duration|took)=\S+`), "$1=TIME"},
+	{"what a probe measured", regexp.MustCompile(`\b\d+\.\dms\b`), "0.0ms"},
+	{"the same in JSON", regexp.MustCompile(`(_ms":)[\d.]+`), "${1}0"},
+	{"date of RFC 867", regexp.MustCompile(`\b[SMTWF]\w+day, [A-Z]\w+ \d{1,2}, \d{4} \d\d:\d\d:\d\d-[A-Z]+`), "DATE"},
 }
 
 func readmeConstant(text string) string {
@@ -130,11 +135,11 @@ func readmePattern(text string) *regexp.Regexp {
 
 // How long things may take, on a machine that is busy with other tests: both compile.
 const (
-	readmeBlockTimeout  = 3 * time.Minute
-	readmeServerTimeout = time.Minute
+	readmeBlockTimeout    = 3 * time.Minute
+	readmeTerminalTimeout = 3 * time.Minute
 )
 
-// A readmeLab is where README is tried: a network, a folder, and at most one server.
+// A readmeLab is where README is tried: a network, a folder, and what runs in its terminals.
 type readmeLab struct {
 	t        *testing.T
 	folder   string   // the reader's
@@ -142,9 +147,9 @@ type readmeLab struct {
 	env      []string
 	patience time.Duration // how long a block of commands may take
 
-	replaced map[string]string // files of the code, and what go is to read instead
-	current  *readmeServer     // the last one that was started
-	green    bool              // a message was green
+	replaced  map[string]string          // files of the code, and what go is to read instead
+	terminals map[string]*readmeTerminal // by name
+	green     bool                       // a message was green
 }
 
 func newReadmeLab(t *testing.T) *readmeLab {
@@ -166,7 +171,11 @@ func newReadmeLab(t *testing.T) *readmeLab {
 			}
 		}
 	}
-	lab := &readmeLab{t: t, folder: t.TempDir(), patience: readmeBlockTimeout, replaced: make(map[string]string)}
+	lab := &readmeLab{t: t, folder: t.TempDir(), patience: readmeBlockTimeout, replaced: make(map[string]string), terminals: make(map[string]*readmeTerminal)}
+	// The files that README says how to use are where it says.
+	if err := os.Symlink(filepath.Join(lab.in("go"), "deploy"), filepath.Join(lab.folder, "deploy")); err != nil {
+		t.Fatal(err)
+	}
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "PARLEY_") {
 			lab.env = append(lab.env, variable)
@@ -321,7 +330,7 @@ func (l *readmeLab) session(commands ...readmeCommand) []string {
 		l.t.Fatalf("the shell ended early (%v):\n%s", err, output)
 	}
 	for i, o := range outputs {
-		o = strings.TrimSuffix(o, end)
+		o = strings.ReplaceAll(strings.TrimSuffix(o, end), "\r\n", "\n") // as a terminal shows it
 		if o != "" && !strings.HasSuffix(o, "\n") {
 			o += "\n"
 		}
@@ -330,8 +339,13 @@ func (l *readmeLab) session(commands ...readmeCommand) []string {
 	return outputs[:len(commands)]
 }
 
-// A readmeServer runs in a terminal of its own.
-type readmeServer struct {
+// readmeTerminals are the terminals that a reader has beside the one whose commands end: a block of a kind like
+// "console server" goes on in it.
+var readmeTerminals = []string{"server", "client", "client 2"}
+
+// A readmeTerminal runs one program after the other.
+type readmeTerminal struct {
+	name     string
 	command  string
 	cmd      *exec.Cmd
 	keyboard io.WriteCloser
@@ -340,28 +354,35 @@ type readmeServer struct {
 	stopping bool        // Ctrl-C was typed
 }
 
-// server goes on with the server's terminal, or starts another one.
-func (l *readmeLab) server(b readmeBlock) {
+// terminal goes on with what runs in a terminal, or starts something else there.
+func (l *readmeLab) terminal(b readmeBlock) {
 	l.t.Helper()
 	var want []string
 	for line := range strings.Lines(b.text) {
-		command, typed := strings.CutPrefix(line, "$ ")
+		term := l.terminals[b.arg]
+		command, started := strings.CutPrefix(line, "$ ")
 		switch {
 		case line == "$ echo $?\n":
 			l.expect(b, want)
 			want = nil
-			l.current.shown = append(l.current.shown, fmt.Sprintf("%d\n", l.waitServer(b)))
-		case typed:
-			l.stopServer()
-			l.startServer(b, strings.TrimSuffix(command, "\n"))
-			if _, shown, _ := strings.Cut(b.text, line); shown == "" || strings.HasPrefix(shown, "^C") {
+			term.shown = append(term.shown, fmt.Sprintf("%d\n", l.wait(b, term)))
+		case started:
+			l.expect(b, want)
+			want = nil
+			l.stop(b.arg)
+			l.start(b, strings.TrimSuffix(command, "\n"))
+			if _, shown, _ := strings.Cut(b.text, line); b.arg == "server" && (shown == "" || strings.HasPrefix(shown, "^C")) {
 				l.expect(b, []string{"...admin listening...\n", "...\n"})
 			}
 		case strings.HasPrefix(line, "^C"):
 			l.expect(b, want)
 			// What ... stands for may be still on its way.
 			want = append(slices.DeleteFunc(want, func(line string) bool { return line != "...\n" }), line)
-			l.current.interrupt()
+			term.interrupt()
+		case term != nil && term.isTyped(line):
+			l.expect(b, want)
+			want = []string{line} // The terminal shows it.
+			term.types(strings.TrimSuffix(strings.TrimPrefix(line, "> "), "\n"))
 		default:
 			want = append(want, line)
 		}
@@ -369,10 +390,21 @@ func (l *readmeLab) server(b readmeBlock) {
 	l.expect(b, want)
 }
 
-func (l *readmeLab) startServer(b readmeBlock, command string) {
+// readmeSaid is what a chat says to the operator; whatever else stands there is typed.
+var readmeSaid = regexp.MustCompile(`^(\* |<|chat on |stopped$|\.\.\.$)`)
+
+// isTyped reports whether a line is one that the reader types: behind a prompt, or at the console of a chat.
+func (term *readmeTerminal) isTyped(line string) bool {
+	if strings.Contains(term.command, "--console") {
+		return !readmeSaid.MatchString(strings.TrimSuffix(line, "\n"))
+	}
+	return strings.HasPrefix(line, "> ")
+}
+
+func (l *readmeLab) start(b readmeBlock, command string) {
 	l.t.Helper()
-	// The terminal is script's. What is written to it is what is typed.
-	cmd := l.command(l.t.Context(), l.in(command), "script", "--quiet", "--return", "--echo", "always", "--command", command, "/dev/null")
+	// The terminal is script's. What is written to it is what is typed. It is wide, so that no line is broken.
+	cmd := l.command(l.t.Context(), l.in(command), "script", "--quiet", "--return", "--echo", "always", "--command", "stty columns 500; exec env "+command, "/dev/null")
 	keyboard, err := cmd.StdinPipe()
 	if err != nil {
 		l.t.Fatal(err)
@@ -384,20 +416,26 @@ func (l *readmeLab) startServer(b readmeBlock, command string) {
 	if err := cmd.Start(); err != nil {
 		l.t.Fatalf("%v: %v", b, err)
 	}
-	s := &readmeServer{command: command, cmd: cmd, keyboard: keyboard, lines: make(chan string, 1<<12)}
-	go s.read(stdout)
-	l.current = s
+	term := &readmeTerminal{name: b.arg, command: command, cmd: cmd, keyboard: keyboard, lines: make(chan string, 1<<12)}
+	go term.read(stdout)
+	l.terminals[b.arg] = term
 }
 
 var readmeColour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
+// readmeRedrawn is a prompt that was taken away for a line that came in, or that nothing was typed behind.
+var readmeRedrawn = regexp.MustCompile("^> (\x1b\\[\\d*D\x1b\\[K|$)")
+
 // read takes the lines off the terminal, until it is closed.
-func (s *readmeServer) read(terminal io.Reader) {
-	defer close(s.lines)
-	for lines := bufio.NewReader(terminal); ; {
+func (term *readmeTerminal) read(screen io.Reader) {
+	defer close(term.lines)
+	for lines := bufio.NewReader(screen); ; {
 		line, err := lines.ReadString('\n')
 		if line != "" {
-			s.lines <- strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r") + "\n"
+			line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+			if rest := readmeRedrawn.ReplaceAllString(line, ""); rest != "" || line == "" {
+				term.lines <- rest + "\n"
+			}
 		}
 		if err != nil {
 			return
@@ -409,35 +447,38 @@ func (s *readmeServer) read(terminal io.Reader) {
 // left open: clients that come at the same time have none.
 func (l *readmeLab) expect(b readmeBlock, want []string) {
 	l.t.Helper()
-	s := l.current
-	if s == nil {
-		l.t.Fatalf("%v: no server runs", b)
+	term := l.terminals[b.arg]
+	if term == nil {
+		if len(want) > 0 {
+			l.t.Fatalf("%v: nothing runs there", b)
+		}
+		return
 	}
 	others := slices.Contains(want, "...\n")
 	want = slices.DeleteFunc(slices.Clone(want), func(line string) bool { return line == "...\n" })
-	timeout := time.NewTimer(readmeServerTimeout)
+	timeout := time.NewTimer(readmeTerminalTimeout)
 	defer timeout.Stop()
 	for {
-		missing, rest := unmatched(want, s.shown)
+		missing, rest := unmatched(want, term.shown)
 		if len(missing) == 0 && (others || len(rest) == 0) {
-			l.green = l.green || strings.Contains(strings.Join(s.shown, ""), "message=\x1b[32m")
-			s.shown = nil
+			l.green = l.green || strings.Contains(strings.Join(term.shown, ""), "message=\x1b[32m")
+			term.shown = nil
 			return
 		}
 		why := "more lines than README shows"
 		if len(missing) > 0 {
 			select {
-			case line, ok := <-s.lines:
+			case line, ok := <-term.lines:
 				if ok {
-					s.shown = append(s.shown, line)
+					term.shown = append(term.shown, line)
 					continue
 				}
-				why = "the server has ended"
+				why = "it has ended"
 			case <-timeout.C:
-				why = fmt.Sprintf("nothing else for %v", readmeServerTimeout)
+				why = fmt.Sprintf("nothing else for %v", readmeTerminalTimeout)
 			}
 		}
-		l.t.Fatalf("%v: %s (-README +terminal):\n%s", b, why, cmp.Diff(constants(want), constants(s.shown)))
+		l.t.Fatalf("%v: %s (-README +terminal):\n%s", b, why, cmp.Diff(constants(want), constants(term.shown)))
 	}
 }
 
@@ -466,41 +507,48 @@ func constants(lines []string) []string {
 	return all
 }
 
-// waitServer waits for the server's end and returns its exit status.
-func (l *readmeLab) waitServer(b readmeBlock) int {
+// wait waits for the end of what runs in a terminal and returns its exit status.
+func (l *readmeLab) wait(b readmeBlock, term *readmeTerminal) int {
 	l.t.Helper()
-	s := l.current
-	timer := time.AfterFunc(readmeServerTimeout, func() { _ = s.cmd.Cancel() })
+	timer := time.AfterFunc(readmeTerminalTimeout, func() { _ = term.cmd.Cancel() })
 	defer timer.Stop()
-	for line := range s.lines {
-		s.shown = append(s.shown, line)
+	for line := range term.lines {
+		term.shown = append(term.shown, line)
 	}
-	err := s.cmd.Wait()
+	err := term.cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		l.t.Fatalf("%v: %v", b, err)
 	}
-	return s.cmd.ProcessState.ExitCode()
+	return term.cmd.ProcessState.ExitCode()
 }
 
-// stopServer types Ctrl-C into the server's terminal, if it still runs. Its status is then to be 0.
-func (l *readmeLab) stopServer() {
+// stop ends what runs in a terminal: a server by Ctrl-C, unless it has ended already, and its status is then to be 0. README
+// shows how a client ends.
+func (l *readmeLab) stop(name string) {
 	l.t.Helper()
-	s := l.current
-	if s == nil || s.cmd.ProcessState != nil {
+	term := l.terminals[name]
+	if term == nil || term.cmd.ProcessState != nil {
 		return
 	}
-	s.interrupt()
-	status := l.waitServer(readmeBlock{})
-	if ofGo := strings.HasPrefix(s.command, "go run "); status != 0 && !ofGo { // go run itself has status 1 after Ctrl-C
-		l.t.Fatalf("the server ended with status %d after Ctrl-C:\n%s", status, strings.Join(s.shown, ""))
+	if name == "server" {
+		term.interrupt()
+	}
+	status := l.wait(readmeBlock{}, term)
+	if ofGo := strings.HasPrefix(term.command, "go run "); name == "server" && status != 0 && !ofGo { // go run itself has status 1 after Ctrl-C
+		l.t.Fatalf("the server ended with status %d after Ctrl-C:\n%s", status, strings.Join(term.shown, ""))
 	}
 }
 
-// interrupt types Ctrl-C, once: a second one would cut the drain short. It is no error if the server has ended.
-func (s *readmeServer) interrupt() {
-	if !s.stopping {
-		s.stopping = true
-		_, _ = io.WriteString(s.keyboard, "\x03")
+// interrupt types Ctrl-C, once: a second one would cut the drain short. It is no error if the program has ended.
+func (term *readmeTerminal) interrupt() {
+	if !term.stopping {
+		term.stopping = true
+		_, _ = io.WriteString(term.keyboard, "\x03")
 	}
+}
+
+// types types a line.
+func (term *readmeTerminal) types(line string) {
+	_, _ = io.WriteString(term.keyboard, line+"\r")
 }

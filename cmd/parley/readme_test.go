@@ -15,8 +15,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	peer "parley/client"
+	parley "parley/cmd/parley"
 	"parley/config"
 	"parley/handler"
+	"parley/protocol"
 	"parley/server"
 )
 
@@ -42,13 +45,15 @@ func (b readmeBlock) String() string {
 
 // The kinds of blocks there are, by info string; a * stands for a file's path.
 var readmeKinds = map[string]string{
-	"sh":             "the two commands at the top",
-	"console":        "commands behind `$ `, and what they print",
-	"console server": "a terminal that goes on while the blocks after it run: `$ ` starts a server in it, a block without continues with what was printed since, ^C is typed, and `$ echo $?` asks for the server's exit status",
-	"console docker": "as console, with a container engine",
-	"python *":       "a file to save; later blocks run it",
-	"go *":           "a file to add to the code; later blocks compile it",
-	"diff *":         "a change of a file of the code; likewise",
+	"sh":               "the two commands at the top",
+	"console":          "commands behind `$ `, and what they print",
+	"console server":   "a terminal that goes on while the blocks after it run: `$ ` starts a server in it, a block without continues with what was printed since, ^C is typed, and so is what a chat's console does not say; `$ echo $?` asks for the server's exit status",
+	"console client":   "likewise, with a client in it: what stands behind `> ` is typed, and README shows its end",
+	"console client 2": "a third terminal",
+	"console docker":   "as console, with a container engine",
+	"python *":         "a file to save; later blocks run it",
+	"go *":             "a file to add to the code; later blocks compile it",
+	"diff *":           "a change of a file of the code; likewise",
 }
 
 func readREADME(t *testing.T) string {
@@ -118,7 +123,7 @@ func TestREADMEBlocks(t *testing.T) {
 		switch {
 		case b.kind == "sh" && i > 0:
 			t.Errorf("%v: only the first block is of this kind", b)
-		case b.kind == "console" && len(readmeCommands(b.text)) == 0 && b.arg != "server":
+		case b.kind == "console" && len(readmeCommands(b.text)) == 0 && (b.arg == "" || b.arg == "docker"):
 			t.Errorf("%v: no command", b)
 		case b.kind == "python":
 			if !commandNames(blocks[i+1:], b.arg) {
@@ -213,9 +218,55 @@ func TestREADMEHandlers(t *testing.T) {
 		if diff := cmp.Diff(handler.Kinds[name].Options, options); diff != "" {
 			t.Errorf("options of %s (-code +README):\n%s", name, diff)
 		}
+		wires := "all"
+		if some := handler.Kinds[name].Wires; len(some) > 0 {
+			wires = strings.Join(some, ", ")
+		}
+		if row[3] != wires {
+			t.Errorf("wires of %s: %q, and README says %q", name, wires, row[3])
+		}
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(handler.Kinds)), got); diff != "" {
 		t.Errorf("handlers (-code +README):\n%s", diff)
+	}
+}
+
+func TestREADMEWires(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, row := range tableRows(t, "wire") {
+		name := strings.Trim(row[0], "`")
+		got = append(got, name)
+		if greets, none := parley.Greets(name), strings.HasPrefix(row[2], "none"); greets == none {
+			t.Errorf("%s: it is %v that it greets by default, and README says %q", name, greets, row[2])
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(protocol.Wires)), got); diff != "" {
+		t.Errorf("wires (-code +README):\n%s", diff)
+	}
+}
+
+// The verdicts of a probe and their exit statuses. That on TLS, which there is none of yet, is left out.
+func TestREADMEVerdicts(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, row := range tableRows(t, "verdict") {
+		got = append(got, fmt.Sprintf("%s %s", strings.Trim(row[0], "`"), row[1]))
+	}
+	var want []string
+	for _, kind := range peer.Kinds() {
+		status, ok := parley.ExitStatuses[kind]
+		if !ok {
+			t.Errorf("%s has no exit status", kind)
+		}
+		if kind != peer.BadTLS {
+			want = append(want, fmt.Sprintf("%s %d", kind, status))
+		}
+	}
+	slices.SortStableFunc(want, func(a, b string) int { return strings.Compare(strings.Fields(a)[1], strings.Fields(b)[1]) })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("verdicts and exit statuses (-code +README):\n%s", diff)
 	}
 }
 
