@@ -21,7 +21,7 @@ type Config struct {
 	Name string `env:"PARLEY_NAME" type:"name" doc:"this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's)"`
 
 	// Admin is empty when there is to be no admin side.
-	Admin      string `env:"PARLEY_ADMIN" envDefault:"127.0.0.1:12001" type:"host:port" doc:"where the admin side (metrics, health, roster) is served; off or empty: nowhere"`
+	Admin      string `env:"PARLEY_ADMIN" envDefault:"127.0.0.1:12001" type:"host:port" doc:"where the admin side (metrics, health) is served; off or empty: nowhere"`
 	AdminPprof bool   `env:"PARLEY_ADMIN_PPROF" envDefault:"false" doc:"whether the admin side serves /debug/pprof too"`
 
 	LogFormat   LogFormat     `env:"PARLEY_LOG_FORMAT" envDefault:"auto" doc:"how log lines look; auto: console on a terminal, else json"`

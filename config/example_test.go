@@ -102,7 +102,7 @@ func ExampleWriteTable() {
 	// VARIABLE                 TYPE                   DEFAULT          MEANING
 	// PARLEY_LISTEN            listeners              echo://:12000    what to serve: HANDLER[+unix]://ADDRESS[?key=value&...], several separated by commas or spaces
 	// PARLEY_NAME              name                   -                this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's)
-	// PARLEY_ADMIN             host:port              127.0.0.1:12001  where the admin side (metrics, health, roster) is served; off or empty: nowhere
+	// PARLEY_ADMIN             host:port              127.0.0.1:12001  where the admin side (metrics, health) is served; off or empty: nowhere
 	// PARLEY_ADMIN_PPROF       boolean                false            whether the admin side serves /debug/pprof too
 	// PARLEY_LOG_FORMAT        auto|console|json      auto             how log lines look; auto: console on a terminal, else json
 	// PARLEY_LOG_LEVEL         debug|info|warn|error  info             the least severe log lines to write
@@ -127,7 +127,7 @@ func ExampleWriteMarkdown() {
 	// | --- | --- | --- | --- |
 	// | `PARLEY_LISTEN` | listeners | `echo://:12000` | what to serve: HANDLER[+unix]://ADDRESS[?key=value&...], several separated by commas or spaces |
 	// | `PARLEY_NAME` | name |  | this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's) |
-	// | `PARLEY_ADMIN` | host:port | `127.0.0.1:12001` | where the admin side (metrics, health, roster) is served; off or empty: nowhere |
+	// | `PARLEY_ADMIN` | host:port | `127.0.0.1:12001` | where the admin side (metrics, health) is served; off or empty: nowhere |
 	// | `PARLEY_ADMIN_PPROF` | boolean | `false` | whether the admin side serves /debug/pprof too |
 	// | `PARLEY_LOG_FORMAT` | auto\|console\|json | `auto` | how log lines look; auto: console on a terminal, else json |
 	// | `PARLEY_LOG_LEVEL` | debug\|info\|warn\|error | `info` | the least severe log lines to write |

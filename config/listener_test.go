@@ -166,7 +166,9 @@ func TestListenerFaults(t *testing.T) {
 		// The form, the handler and the suffix.
 		{"", `"" names no listener, as in echo://:12000`},
 		{" , ", `" , " names no listener, as in echo://:12000`},
-		{":12000", `:12000` + form},
+		{":12000", `:12000` + form + `; did you mean echo://:12000?`},
+		{"12000", `12000` + form + `; did you mean echo://:12000?`},
+		{"localhost:12000", `localhost:12000` + form + `; did you mean echo://localhost:12000?`},
 		{"echo://:1?prefix=a,b", "b" + form},
 		{"ehco://:1", `ehco://:1: unknown handler "ehco" (did you mean "echo"?); valid: chargen, counting, echo, happy, register`},
 		{"ECHO://:1", `ECHO://:1: unknown handler "ECHO" (did you mean "echo"?); valid: chargen, counting, echo, happy, register`},
