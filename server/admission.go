@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net"
 	"net/netip"
 
 	"go.uber.org/zap"
@@ -14,8 +13,8 @@ const MaxRefused = 512
 
 // admit gives a new connection its ID and either starts its conversation or turns it away. Admission and the start of the
 // goroutine stand under the lock that Shutdown takes, so that no connection slips by it.
-func (s *Server) admit(l *Listener, nc net.Conn) {
-	c := newConn(l, nc)
+func (s *Server) admit(l *Listener, a arrival) {
+	c := newConn(l, a)
 	ip := remoteIP(c.remote)
 	c.capKey = capKey(ip)
 

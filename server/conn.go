@@ -68,13 +68,13 @@ type conn struct {
 	registered *registration
 }
 
-func newConn(l *Listener, nc net.Conn) *conn {
+func newConn(l *Listener, a arrival) *conn {
 	c := &conn{
 		srv:    l.srv,
 		ln:     l,
-		t:      newStream(nc, l.Limits.WriteTimeout),
-		remote: nc.RemoteAddr(),
-		local:  nc.LocalAddr(),
+		t:      a.t,
+		remote: a.remote,
+		local:  a.local,
 		dec:    l.Wire.NewDecoder(l.Limits.MaxMessage),
 		began:  l.srv.now(),
 	}

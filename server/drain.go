@@ -55,7 +55,17 @@ func (s *Server) Shutdown(ctx context.Context) Outcome {
 		case <-timer.C:
 		}
 	}
+	s.closeHangups()
 	return out
+}
+
+func (s *Server) closeHangups() {
+	s.mu.Lock()
+	h := s.hangups
+	s.mu.Unlock()
+	if h != nil {
+		h.close()
+	}
 }
 
 // close ends accepting and begins the drain. It returns how many conversations there are; false when that was done before.

@@ -25,18 +25,25 @@ func (c *conn) finish() {
 	}
 	switch {
 	case reason.broken(), c.failed():
-		c.t.reset()
+		c.free(c.t.reset)
 	case c.eof:
-		c.t.close()
+		c.free(c.t.close)
 	default:
 		c.t.closeWrite()
 		c.linger()
-		c.t.close()
+		c.free(c.t.close)
 	}
 	c.endContext()
 	c.ln.tally.duration.Observe(float64(c.srv.now()-c.began) / 1e9)
 	c.srv.forget(c, reason)
 	c.logEnd()
+}
+
+// free gives the connection back to the system while nobody sends. Nobody will later: it has ended, so that refusal refuses.
+func (c *conn) free(how func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	how()
 }
 
 // linger reads and throws away what the client still sends, until it ends its side or enough was waited for it.

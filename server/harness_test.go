@@ -31,6 +31,8 @@ type network struct {
 	listen func(t *testing.T) socket
 	// bubble says that the test runs in a synctest bubble, where waiting costs nothing.
 	bubble bool
+	// portable says that the server is to use the transport of other systems too.
+	portable bool
 }
 
 // A socket is where a server listens, and how clients get there.
@@ -41,19 +43,31 @@ type socket interface {
 }
 
 var (
-	overTCP  = network{listen: listenTCP}
-	overHeld = network{listen: listenHeld}
-	overPipe = network{listen: listenPipe, bubble: true}
+	overTCP      = network{listen: listenTCP}
+	overPortable = network{listen: listenTCP, portable: true}
+	overHeld     = network{listen: listenHeld}
+	overPipe     = network{listen: listenPipe, bubble: true}
 )
 
-// everywhere runs one conversation over TCP, over TCP as systems and wrapped connections have it that can't wait without
-// a buffer, and over pipes in a bubble whose clock stands still while anybody has something to do.
+// overSockets runs one conversation over TCP, by the fastest transport that this system has and by the portable one.
+func overSockets(t *testing.T, f func(*testing.T, network)) {
+	t.Helper()
+	t.Run("tcp", func(t *testing.T) { f(t, overTCP) })
+	t.Run("portable", func(t *testing.T) { f(t, overPortable) })
+}
+
+// everywhere runs one conversation over TCP by both transports, over TCP as systems and wrapped connections have it that
+// can't wait without a buffer, and over pipes in a bubble whose clock stands still while anybody has something to do.
 func everywhere(t *testing.T, f func(*testing.T, network)) {
 	t.Helper()
 	t.Parallel()
 	t.Run("tcp", func(t *testing.T) {
 		t.Parallel()
 		f(t, overTCP)
+	})
+	t.Run("portable", func(t *testing.T) {
+		t.Parallel()
+		f(t, overPortable)
 	})
 	t.Run("held", func(t *testing.T) {
 		t.Parallel()
@@ -103,11 +117,12 @@ func serve(t *testing.T, n network, h handler.Handler, as ...func(*role)) *stage
 	}
 	s := &stage{t: t, net: n, log: newRecorder(), registry: prometheus.NewPedanticRegistry(), served: make(chan error, 1)}
 	r.server.Log = zap.New(s.log)
+	r.server.Portable = n.portable
 	s.srv = server.New(r.server)
 	s.registry.MustRegister(s.srv)
 	s.listener = s.srv.NewListener(r.listener)
 	s.socket = n.listen(t)
-	go func() { s.served <- s.listener.Serve(s.socket) }()
+	go func() { s.served <- s.listener.Serve(bare(s.socket)) }()
 	t.Cleanup(s.end)
 	return s
 }
@@ -119,7 +134,7 @@ func (s *stage) also(l server.Limits) socket {
 	c.Limits = l
 	listener, where := s.srv.NewListener(c), s.net.listen(s.t)
 	served := make(chan error, 1)
-	go func() { served <- listener.Serve(where) }()
+	go func() { served <- listener.Serve(bare(where)) }()
 	s.t.Cleanup(func() {
 		s.stop(drainTimeout)
 		if err := s.await(served); !errors.Is(err, server.ErrServerClosed) {
@@ -343,6 +358,14 @@ func listenTCP(t *testing.T) socket {
 
 func (s tcpSocket) dial(netip.Addr) (net.Conn, error) {
 	return net.Dial("tcp", s.Addr().String())
+}
+
+// bare returns what the daemon would serve, which is how the transport is chosen.
+func bare(s socket) net.Listener {
+	if tcp, ok := s.(tcpSocket); ok {
+		return tcp.Listener
+	}
+	return s
 }
 
 // A heldSocket hides that its connections are sockets.

@@ -63,17 +63,20 @@ const (
 	longestAcceptPause = time.Second
 )
 
-// Serve accepts connections from socket, which it closes, until Shutdown; then it returns ErrServerClosed. Nothing else but
-// a socket that somebody else has closed ends it: every other error is logged, and accepting goes on after a pause.
+// Serve takes socket over and accepts connections from it until Shutdown; then it returns ErrServerClosed, and the socket is
+// closed. Nothing else ends it but that the socket was closed before: every other error is logged, and accepting goes
+// on after a pause.
 func (l *Listener) Serve(socket net.Listener) error {
 	defer socket.Close()
-	if !l.srv.track(socket) {
+	in := l.acceptor(socket)
+	defer in.Close()
+	if !l.srv.track(in) {
 		return ErrServerClosed
 	}
-	defer l.srv.untrack(socket)
+	defer l.srv.untrack(in)
 	var pause time.Duration
 	for {
-		nc, err := socket.Accept()
+		arrived, err := in.accept()
 		if err == nil {
 			pause = 0
 			if l.limiter != nil {
@@ -81,7 +84,7 @@ func (l *Listener) Serve(socket net.Listener) error {
 				// here, the rest in the system's queue. Shutdown ends the wait, and admit says so to the client.
 				_ = l.limiter.Wait(l.srv.accepting)
 			}
-			l.srv.admit(l, nc)
+			l.srv.admit(l, arrived)
 			continue
 		}
 		if l.srv.accepting.Err() != nil {
@@ -122,7 +125,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // track notes a socket that Shutdown has to close; it is false when that has happened already.
-func (s *Server) track(socket net.Listener) bool {
+func (s *Server) track(socket acceptor) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -132,7 +135,7 @@ func (s *Server) track(socket net.Listener) bool {
 	return true
 }
 
-func (s *Server) untrack(socket net.Listener) {
+func (s *Server) untrack(socket acceptor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sockets, socket)

@@ -38,7 +38,7 @@ func TestIdleMemory(t *testing.T) {
 			listener := srv.NewListener(r.listener)
 			socket := listenTCP(t)
 			served := make(chan error)
-			go func() { served <- listener.Serve(socket) }()
+			go func() { served <- listener.Serve(bare(socket)) }()
 			port := socket.Addr().(*net.TCPAddr).Port
 
 			fds := make([]int, 0, clients)

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +25,7 @@ type Config struct {
 	MaxConns      int         // connections at a time over all listeners; 0: no bound
 	MaxConnsPerIP int         // connections at a time from one address, IPv6 counted by /64; 0: no bound
 	AcceptRate    float64     // connections accepted a second over all listeners; 0: no bound
+	Portable      bool        // serve TCP by the transport of other systems too where there is a faster one
 }
 
 // A Server accepts connections, and holds the conversations of its listeners' handlers. It is a prometheus.Collector.
@@ -39,6 +39,7 @@ type Server struct {
 	accepting   context.Context // ends at Shutdown
 	stopAccept  context.CancelFunc
 	finished    chan handler.Finished
+	portable    bool
 
 	durations, handshakes *prometheus.HistogramVec
 
@@ -57,7 +58,8 @@ type Server struct {
 	refused int // connections being turned away
 	conns   map[*conn]struct{}
 	tallies []*tally
-	sockets map[net.Listener]struct{}
+	sockets map[acceptor]struct{}
+	hangups *hangups // nil: no listener has the fast transport
 }
 
 // New returns a Server without listeners.
@@ -68,6 +70,7 @@ func New(c Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	durations, handshakes := newHistograms()
 	return &Server{
+		portable:     c.Portable,
 		log:          c.Log,
 		logMessages:  c.LogMessages,
 		name:         c.Name,
@@ -82,7 +85,7 @@ func New(c Config) *Server {
 		handshakes:   handshakes,
 		quota:        quota{max: c.MaxConns, maxPerIP: c.MaxConnsPerIP},
 		conns:        make(map[*conn]struct{}),
-		sockets:      make(map[net.Listener]struct{}),
+		sockets:      make(map[acceptor]struct{}),
 	}
 }
 

@@ -19,21 +19,25 @@ type transport interface {
 	// receive waits for input and calls f with each piece of it. The piece is lent until f returns. It returns nil when f has
 	// returned false, io.EOF when the peer has ended its side, an error that is os.ErrDeadlineExceeded when the read
 	// deadline has passed, and any other error when the connection is no more. It may be called again after the first
-	// and the third.
+	// and the third; after the third only once the deadline is set anew, as it may also come too early.
 	receive(f func(piece []byte) bool) error
 	// send sends all of b and returns how much the system took. It gives up with os.ErrDeadlineExceeded when neither the
 	// system nor the peer takes anything for the write timeout; however slowly it goes on, it goes on. Only one goroutine
 	// at a time may call it.
 	send(b []byte) (int, error)
+	// sendNow sends as much of b as the system takes at once, which may be nothing, and returns how much that was.
+	sendNow(b []byte) int
 	// setReadDeadline ends the wait of receive at t, also one that is under way; the zero time means never.
 	setReadDeadline(t time.Time)
-	// interrupt ends receive and send, now and for ever. Any goroutine may call it.
+	// interrupt ends receive and send, now and for ever. Any goroutine may call it, and setReadDeadline, also after the
+	// connection was freed; then they do nothing.
 	interrupt()
 	// closeWrite ends our side behind all that was sent.
 	closeWrite()
-	// close frees the connection; the system still delivers what was sent.
+	// close frees the connection; the system still delivers what was sent. Nothing may be sent or received meanwhile or
+	// after it: the system may have given the descriptor to another connection.
 	close()
-	// reset frees the connection and what the system still holds of it.
+	// reset frees the connection, as close does, and what the system still holds of it.
 	reset()
 }
 
@@ -49,9 +53,17 @@ var inputBuffers = newBuffers(func() []byte { return make([]byte, inputBuffer) }
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
-// A stream is the transport over any net.Conn.
+// An endpoint is what a stream needs of a connection. Every net.Conn is one, and so is the *os.File of a socket.
+type endpoint interface {
+	io.ReadWriteCloser
+	SetDeadline(t time.Time) error
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+}
+
+// A stream is the portable transport: over any net.Conn, on every system.
 type stream struct {
-	nc           net.Conn
+	nc           endpoint
 	raw          syscall.RawConn // nil where waiting for input without a buffer is not possible
 	writeTimeout time.Duration   // 0: none
 
@@ -66,9 +78,8 @@ type stream struct {
 	writeBy time.Time // the write deadline that is set
 }
 
-func newStream(nc net.Conn, writeTimeout time.Duration) *stream {
-	s := &stream{nc: nc, writeTimeout: writeTimeout}
-	s.raw = rawConn(nc)
+func newStream(nc endpoint, writeTimeout time.Duration) *stream {
+	s := &stream{nc: nc, writeTimeout: writeTimeout, raw: rawConn(nc)}
 	s.ready = s.readable
 	return s
 }
@@ -151,6 +162,8 @@ func (s *stream) send(b []byte) (int, error) {
 		}
 	}
 }
+
+func (s *stream) sendNow([]byte) int { return 0 }
 
 func (s *stream) sendError(err error) error {
 	switch {

@@ -3,11 +3,10 @@
 package server
 
 import (
-	"net"
 	"syscall"
 )
 
 // rawConn returns nil: on this system a buffer is held while waiting for input.
-func rawConn(net.Conn) syscall.RawConn { return nil }
+func rawConn(endpoint) syscall.RawConn { return nil }
 
 func (s *stream) readable(uintptr) bool { return true }

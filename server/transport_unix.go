@@ -4,12 +4,11 @@ package server
 
 import (
 	"io"
-	"net"
 	"syscall"
 )
 
 // rawConn returns what readable needs, or nil if nc is no socket.
-func rawConn(nc net.Conn) syscall.RawConn {
+func rawConn(nc endpoint) syscall.RawConn {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return nil

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// An acceptor brings in the connections of one socket.
+type acceptor interface {
+	// accept waits for the next connection. An error says nothing about the one after.
+	accept() (arrival, error)
+	// Close ends accepting, also an accept that is under way.
+	io.Closer
+}
+
+// An arrival is a connection that was just accepted.
+type arrival struct {
+	t             transport
+	remote, local net.Addr
+}
+
+// acceptor takes a socket over. It is the one place that chooses the transport.
+func (l *Listener) acceptor(socket net.Listener) acceptor {
+	timeout := l.Limits.WriteTimeout
+	if tcp, ok := socket.(*net.TCPListener); ok && !l.srv.portable {
+		a, err := l.srv.socketAcceptor(tcp, timeout)
+		if err == nil {
+			return a
+		}
+		if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, ErrServerClosed) {
+			l.srv.log.Warn("serving by the portable transport", zap.String("listener", l.Label), zap.Error(err))
+		}
+	}
+	return streamAcceptor{socket, timeout}
+}
+
+// socketAcceptor returns what accepts for the fast transport. The first one brings about the watcher that all share.
+func (s *Server) socketAcceptor(socket *net.TCPListener, writeTimeout time.Duration) (acceptor, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrServerClosed
+	}
+	if s.hangups == nil {
+		h, err := newHangups()
+		if err != nil {
+			return nil, err
+		}
+		s.hangups = h
+	}
+	return newSocketAcceptor(socket, s.hangups, writeTimeout)
+}
+
+// A streamAcceptor accepts for the portable transport.
+type streamAcceptor struct {
+	net.Listener
+	writeTimeout time.Duration
+}
+
+func (a streamAcceptor) accept() (arrival, error) {
+	nc, err := a.Accept()
+	if err != nil {
+		return arrival{}, err
+	}
+	return arrival{newStream(nc, a.writeTimeout), nc.RemoteAddr(), nc.LocalAddr()}, nil
+}

@@ -1,0 +1,501 @@
+//go:build linux && (amd64 || arm64)
+
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// # The fast transport
+//
+// A socket is the transport of TCP connections on Linux. It is a stream whose ways of receiving and sending are shorter by
+// what Go's network poller does for each call and need not: next to the system's own work, that is a third of
+// what a small message costs. Three things make it so, and each needs its reason why it is sound.
+//
+// Raw calls. recvfrom and sendto are made without telling the scheduler (syscall.RawSyscall6). It would otherwise hand the
+// processor's run queue to another thread if the call took long; ours never wait (MSG_DONTWAIT). Memory passed to them
+// is a slice that the caller holds for as long as the call lasts, and goroutines do not move stacks or buffers in the
+// middle of one.
+//
+// The descriptor. It is used as a number, behind the back of the os.File that owns it. receive is called back with it by
+// the file's RawConn, which keeps it open meanwhile. send may come from any goroutine, and relies on what the
+// interface asks for: that nobody closes while somebody sends, and nobody sends after that. Whatever may come later
+// than that (setReadDeadline, interrupt, the watcher of hang-ups) goes through the file, which knows that it is closed.
+//
+// One read a message. Go's poller tells of new input once, when it comes (EPOLLET), so whoever is told has to read until
+// the system says that there is no more: for a small message that is a second call with nothing to show. A read that did not fill
+// the buffer has emptied the queue, so the second is left out. But that goes wrong when what came last was told of together
+// with the message before it and is not data: the end of the client's side, a reset, the urgent mark of telnet, at which
+// every read stops. So those are watched for apart, by a second epoll that asks for nothing else; see hangups. A socket
+// is put there once it has received quickMessages pieces (most connections of a health check have none), and is then
+// read once more, for what came before.
+
+// quickMessages is how many pieces a connection has received when hang-ups are watched for: to watch costs a system call,
+// as each read that it saves.
+const quickMessages = 4
+
+// A socket that fills the usual buffer receives in one of bulkBuffer bytes, as long as what is answered has room in the
+// system: a peer who does not read makes the process hold no more for it.
+const (
+	bulkBuffer    = 256 << 10
+	yieldingBytes = 1 << 20 // received in one go, after which others have their turn
+)
+
+// How a socket stands with the watcher of hang-ups.
+const (
+	notHungUp  int32 = iota
+	hungUp           // the watcher has seen something but data come in
+	hungUpSeen       // and the one who receives knows
+)
+
+type socket struct {
+	stream
+	fd      int
+	hangups *hangups
+
+	hangup atomic.Int32
+	token  uint64 // what hangups knows it by; 0: it is not watched
+	pieces uint8  // received before it was
+	bulk   bool   // it has filled a buffer
+	lent   bool   // it has one of bulkInput
+}
+
+func newSocket(fd int, h *hangups, writeTimeout time.Duration) (*socket, error) {
+	file := os.NewFile(uintptr(fd), "tcp") // It is not blocking, so that this adds it to Go's poller.
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	s := &socket{fd: fd, hangups: h}
+	s.nc, s.raw, s.writeTimeout = file, raw, writeTimeout
+	s.ready = s.readable
+	return s, nil
+}
+
+// readable reads what there is. It runs whenever the socket may have become readable, and before each wait; false means to
+// wait.
+func (s *socket) readable(uintptr) bool {
+	b := s.buffer()
+	unyielding := 0
+	for {
+		n, errno := recv(s.fd, *b)
+		if errno == syscall.EAGAIN {
+			giveBack(b)
+			return false
+		}
+		if errno != 0 || n == 0 {
+			s.failed(errno)
+			giveBack(b)
+			return true
+		}
+		if !s.f((*b)[:n]) {
+			giveBack(b)
+			return true
+		}
+		if n < len(*b) && s.emptied() {
+			s.bulk = n > inputBuffer
+			giveBack(b)
+			return false
+		}
+		if n == inputBuffer {
+			s.bulk = true
+			giveBack(b)
+			b = s.buffer()
+		}
+		if unyielding += n; unyielding >= yieldingBytes {
+			unyielding = 0
+			runtime.Gosched()
+		}
+	}
+}
+
+//go:noinline
+func (s *socket) failed(errno syscall.Errno) {
+	s.err = io.EOF
+	if errno != 0 {
+		s.err = errno
+	}
+}
+
+// emptied reports whether a read that did not fill the buffer was the last for now.
+func (s *socket) emptied() bool {
+	if s.token != 0 {
+		return s.hangup.Load() == notHungUp
+	}
+	if s.pieces++; s.pieces >= quickMessages {
+		s.pieces = 0
+		s.token = s.hangups.watch(s)
+	}
+	return false
+}
+
+func (s *socket) receive(f func([]byte) bool) error {
+	err := s.stream.receive(f)
+	if err != nil {
+		s.hangup.CompareAndSwap(hungUp, hungUpSeen)
+	}
+	return err
+}
+
+// setReadDeadline sets a deadline that has passed as long as the hang-up was not seen: whoever was about to set a later one
+// has not.
+func (s *socket) setReadDeadline(t time.Time) {
+	s.stream.setReadDeadline(t)
+	if s.hangup.Load() == hungUp {
+		_ = s.nc.SetReadDeadline(longAgo)
+	}
+}
+
+// hungUp is called by the watcher, on its goroutine.
+func (s *socket) hungUp() {
+	if s.hangup.CompareAndSwap(notHungUp, hungUp) {
+		_ = s.nc.SetReadDeadline(longAgo) // Wakes the one who receives.
+	}
+}
+
+func (s *socket) send(b []byte) (int, error) {
+	n, errno := send(s.fd, b)
+	switch {
+	case n == len(b):
+		return n, nil
+	case errno != 0 && errno != syscall.EAGAIN:
+		return 0, s.sendError(errno)
+	}
+	more, err := s.stream.send(b[n:]) // Waits.
+	return n + more, err
+}
+
+func (s *socket) sendNow(b []byte) int {
+	n, _ := send(s.fd, b)
+	return n
+}
+
+func (s *socket) closeWrite() { _ = unix.Shutdown(s.fd, unix.SHUT_WR) }
+
+func (s *socket) close() {
+	s.hangups.forget(s)
+	_ = s.nc.Close()
+}
+
+func (s *socket) reset() {
+	_ = unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	s.close()
+}
+
+// recv reads without waiting. It returns 0 and no error at the end.
+func recv(fd int, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+			uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+		if errno == 0 {
+			return int(n), 0
+		}
+		if errno != syscall.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// send sends what the system takes without waiting. A peer that is gone is an error and no signal.
+func send(fd int, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+			uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		if errno == 0 {
+			return int(n), 0
+		}
+		if errno != syscall.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// bulkInput are the buffers of those who send a lot.
+var bulkInput = newBuffers(func() []byte { return make([]byte, bulkBuffer) })
+
+// buffer lends the buffer to receive in.
+func (s *socket) buffer() *[]byte {
+	if s.bulk && room(s.fd) >= 2*bulkBuffer {
+		return bulkInput.get()
+	}
+	return inputBuffers.get()
+}
+
+// giveBack ends the loan of a buffer. After a panic of the handler that does not happen: who knows who still looks into it.
+func giveBack(b *[]byte) {
+	if len(*b) == bulkBuffer {
+		bulkInput.put(b)
+	} else {
+		inputBuffers.put(b)
+	}
+}
+
+// room returns how many bytes the system would still take to be sent, its own overhead counted as it counts it
+// (SO_MEMINFO, since Linux 4.12); 0 when it does not tell.
+func room(fd int) int {
+	var info [unix.SK_MEMINFO_VARS]uint32
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(info[unix.SK_MEMINFO_SNDBUF]) - int(info[unix.SK_MEMINFO_WMEM_QUEUED])
+}
+
+// hangups watches sockets for whatever is not data: the end of the client's side, a reset, an urgent mark. It has an epoll
+// of its own, which is itself a descriptor that Go's poller watches, so that it costs one goroutine and no thread.
+//
+// A socket is known to it by a token that no other ever has, not by its descriptor: an event that was fetched before its
+// socket was closed finds nobody, also when the system has given the descriptor to another by then.
+type hangups struct {
+	file *os.File
+	fd   int
+	done chan struct{} // closed when the goroutine has ended
+
+	mu      sync.Mutex
+	closed  bool
+	last    uint64
+	watched map[uint64]*socket
+}
+
+func newHangups() (*hangups, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // As os.NewFile wants it for what is to be polled.
+		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
+	}
+	h := &hangups{file: os.NewFile(uintptr(fd), "epoll"), fd: fd, done: make(chan struct{}), watched: make(map[uint64]*socket)}
+	raw, err := h.file.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, h.file.Close())
+	}
+	go h.run(raw)
+	return h, nil
+}
+
+// watch begins to watch s, and returns its token; 0 when that is not possible.
+func (h *hangups) watch(s *socket) uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return 0
+	}
+	h.last++
+	event := unix.EpollEvent{
+		Events: unix.EPOLLRDHUP | unix.EPOLLPRI | unix.EPOLLET, // EPOLLERR and EPOLLHUP always come too.
+		Fd:     int32(h.last),
+		Pad:    int32(h.last >> 32),
+	}
+	if err := unix.EpollCtl(h.fd, unix.EPOLL_CTL_ADD, s.fd, &event); err != nil {
+		return 0 // Out of memory, or over the user's limit of watches: it is read until there is no more, as before.
+	}
+	h.watched[h.last] = s
+	return h.last
+}
+
+// forget ends watching. The system does by itself when the socket is closed.
+func (h *hangups) forget(s *socket) {
+	if s.token == 0 {
+		return
+	}
+	h.mu.Lock()
+	delete(h.watched, s.token)
+	h.mu.Unlock()
+}
+
+func (h *hangups) run(raw syscall.RawConn) {
+	defer close(h.done)
+	events := make([]unix.EpollEvent, 128)
+	_ = raw.Read(func(fd uintptr) bool {
+		for {
+			n, err := unix.EpollWait(int(fd), events, 0)
+			if err == unix.EINTR {
+				continue
+			}
+			for _, e := range events[:max(n, 0)] {
+				h.event(uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32)
+			}
+			if n < len(events) {
+				return false
+			}
+		}
+	})
+}
+
+func (h *hangups) event(token uint64) {
+	h.mu.Lock()
+	s := h.watched[token]
+	h.mu.Unlock()
+	if s != nil {
+		s.hungUp()
+	}
+}
+
+// close ends the watching, when all sockets are closed or are to be.
+func (h *hangups) close() {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	_ = h.file.Close()
+	<-h.done
+}
+
+// A socketAcceptor accepts sockets with one system call each, where net.Listener makes eight: what they all have in common is set
+// on the listening socket, and inherited.
+type socketAcceptor struct {
+	file         *os.File
+	raw          syscall.RawConn
+	hangups      *hangups
+	writeTimeout time.Duration
+	local        net.Addr // nil: it differs
+
+	ready func(fd uintptr) bool // acceptReady, bound once
+	fd    int
+	from  unix.RawSockaddrAny
+	errno syscall.Errno
+}
+
+// newSocketAcceptor takes l over. A listener lends its descriptor to nobody who would wait for it, so that a duplicate is
+// taken, and l is closed.
+func newSocketAcceptor(l *net.TCPListener, h *hangups, writeTimeout time.Duration) (*socketAcceptor, error) {
+	file, err := l.File()
+	if err != nil {
+		return nil, err
+	}
+	a := &socketAcceptor{file: file, hangups: h, writeTimeout: writeTimeout}
+	a.ready = a.acceptReady
+	if a.raw, err = file.SyscallConn(); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if control := a.raw.Control(func(fd uintptr) { err = inherit(int(fd)) }); control != nil || err != nil {
+		return nil, errors.Join(control, err, file.Close())
+	}
+	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsUnspecified() {
+		a.local = addr
+	}
+	_ = l.Close()
+	return a, nil
+}
+
+// inherit sets what every connection of a listening socket is to have: as net sets it, and keepAlive.
+func inherit(fd int) error {
+	for _, option := range []struct{ level, name, value int }{
+		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle / time.Second)},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval / time.Second)},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count},
+	} {
+		if err := unix.SetsockoptInt(fd, option.level, option.name, option.value); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+	}
+	return nil
+}
+
+func (a *socketAcceptor) accept() (arrival, error) {
+	if err := a.raw.Read(a.ready); err != nil {
+		return arrival{}, err
+	}
+	if a.errno != 0 {
+		return arrival{}, os.NewSyscallError("accept4", a.errno)
+	}
+	s, err := newSocket(a.fd, a.hangups, a.writeTimeout)
+	if err != nil {
+		return arrival{}, err
+	}
+	local := a.local
+	if local == nil {
+		local = localAddr(a.fd)
+	}
+	return arrival{s, addrOf(&a.from), local}, nil
+}
+
+func (a *socketAcceptor) acceptReady(listening uintptr) bool {
+	a.fd, a.errno = accept(int(listening), &a.from)
+	return a.errno != syscall.EAGAIN
+}
+
+func (a *socketAcceptor) Close() error { return a.file.Close() }
+
+// accept returns the next connection that waits. One that was there and is gone is passed over, as net does.
+func accept(listening int, from *unix.RawSockaddrAny) (int, syscall.Errno) {
+	for {
+		size := uint32(unsafe.Sizeof(*from))
+		fd, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listening), uintptr(unsafe.Pointer(from)),
+			uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		switch errno {
+		case 0:
+			return int(fd), 0
+		case syscall.EINTR, syscall.ECONNABORTED:
+			continue
+		}
+		return -1, errno
+	}
+}
+
+// localAddr asks for the address that the client reached; nil when the system can't tell.
+func localAddr(fd int) net.Addr {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return nil
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return tcpAddr(netip.AddrFrom4(sa.Addr), sa.Port, 0)
+	case *unix.SockaddrInet6:
+		return tcpAddr(netip.AddrFrom16(sa.Addr), sa.Port, sa.ZoneId)
+	}
+	return nil
+}
+
+// addrOf reads an address as the system writes it; nil for one that is not of IP.
+func addrOf(from *unix.RawSockaddrAny) net.Addr {
+	switch from.Addr.Family {
+	case unix.AF_INET:
+		sa := (*unix.RawSockaddrInet4)(unsafe.Pointer(from)) // The family says that it is one (ip(7)).
+		return tcpAddr(netip.AddrFrom4(sa.Addr), hostOrder(sa.Port), 0)
+	case unix.AF_INET6:
+		sa := (*unix.RawSockaddrInet6)(unsafe.Pointer(from)) // As above (ipv6(7)).
+		return tcpAddr(netip.AddrFrom16(sa.Addr), hostOrder(sa.Port), sa.Scope_id)
+	}
+	return nil
+}
+
+// hostOrder turns the port of a sockaddr, which is in network byte order, into a number.
+func hostOrder(port uint16) int {
+	b := (*[2]byte)(unsafe.Pointer(&port)) // The bytes as they lie in memory.
+	return int(b[0])<<8 | int(b[1])
+}
+
+func tcpAddr(ip netip.Addr, port int, zone uint32) net.Addr {
+	addr := net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip.Unmap(), uint16(port)))
+	if zone != 0 {
+		addr.Zone = zoneName(zone)
+	}
+	return addr
+}
+
+// zoneName is the name of the interface that an address of local scope belongs to.
+func zoneName(index uint32) string {
+	if i, err := net.InterfaceByIndex(int(index)); err == nil {
+		return i.Name
+	}
+	return strconv.FormatUint(uint64(index), 10)
+}
