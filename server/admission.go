@@ -11,8 +11,8 @@ import (
 // something may miss what it is told.
 const MaxRefused = 512
 
-// admit gives a new connection its ID and either starts its conversation or turns it away. Admission and the start of the
-// goroutine stand under the lock that Shutdown takes, so that no connection slips by it.
+// admit gives a new connection its ID and either starts its conversation or turns it away. Admission stands under the lock
+// that Shutdown takes, so that no connection slips by it.
 func (s *Server) admit(l *Listener, a arrival) {
 	c := newConn(l, a)
 	ip := remoteIP(c.remote)
@@ -38,14 +38,18 @@ func (s *Server) admit(l *Listener, a arrival) {
 	}
 	if started {
 		s.conns[c] = struct{}{}
-		s.conversations.Go(c.serve)
+		s.conversations.Add(1)
 	}
 	s.mu.Unlock()
 
 	if refused {
 		s.logRefused(c, reason)
+	} else {
+		c.welcome()
 	}
-	if !started {
+	if started {
+		go c.serve()
+	} else {
 		c.dismiss()
 	}
 }

@@ -36,8 +36,8 @@ type conn struct {
 
 	// ending is set once, by whoever ends the connection first.
 	ending atomic.Pointer[ending]
-	// corked says that more messages are at hand, so that replies gather.
-	corked atomic.Bool
+	// stage is where the connection's goroutine is with a piece of input.
+	stage atomic.Int32
 	// looping says that the handler is within Messages.
 	looping atomic.Bool
 
@@ -45,15 +45,15 @@ type conn struct {
 	ended atomic.Bool
 
 	// Owned by the connection's goroutine.
+	conversing   bool // the handler has not returned
 	dec          protocol.Decoder
 	yield        func([]byte) bool
-	input        func([]byte) bool // takeInput, bound once
-	armed        int64             // when the read deadline is set to, 0: never
-	lastInput    int64             // when the last piece came
-	messageBegan int64             // when the first byte of the unfinished message came; 0: none is
-	eof          bool              // the client has ended its side
-	owing        bool              // replies may have been gathered that nothing has sent yet
-	looked       bool              // the drain has found the time up, and looked once more for input
+	armed        int64 // when the read deadline is set to, 0: never
+	lastInput    int64 // when the last piece came
+	messageBegan int64 // when the first byte of the unfinished message came; 0: none is
+	eof          bool  // the client has ended its side
+	owing        bool  // replies may have been gathered that nothing has sent yet
+	looked       bool  // the drain has found the time up, and looked once more for input
 
 	mu      sync.Mutex // guards what goes out
 	out     *[]byte    // replies gathered, from outputBuffers; nil: none
@@ -78,39 +78,47 @@ func newConn(l *Listener, a arrival) *conn {
 		dec:    l.Wire.NewDecoder(l.Limits.MaxMessage),
 		began:  l.srv.now(),
 	}
-	c.input = c.takeInput
 	c.lastActive.Store(c.began)
 	return c
 }
 
-// serve is the life of the connection, on its own goroutine. What needs room on the stack is in functions that have
-// returned before the wait for input begins, so that a waiting connection keeps the smallest stack there is.
-func (c *conn) serve() {
-	defer c.finish()
-	if c.refused {
-		return
-	}
+// The stages of a piece of input.
+const (
+	waiting int32 = iota // there is none
+	last                 // its last message is with the handler
+	more                 // and there are more behind that, so that replies gather
+)
+
+// welcome prepares a conversation, on the goroutine that accepts. The connection's own does none of this: a goroutine that
+// has once needed more than the smallest stack keeps the larger one for as long as it waits for input.
+func (c *conn) welcome() {
 	c.logOpen()
 	if c.ln.Greeting {
 		c.greet()
 	}
 	c.ln.tally.handshake.Observe(float64(c.srv.now()-c.began) / 1e9)
-	c.converse()
+	if due := c.due(protocol.Nothing); due != 0 {
+		c.arm(due)
+	}
 }
 
-// converse runs the handler. A panic in it, or a call of runtime.Goexit, ends this connection and no other.
-func (c *conn) converse() {
-	returned := false
-	defer func() {
-		if !returned {
-			c.panicked(recover())
-		}
-	}()
+// serve is the life of the connection, on its own goroutine.
+func (c *conn) serve() {
+	defer c.finish()
+	if c.refused {
+		return
+	}
+	if c.out != nil {
+		_ = c.Flush() // What the system has not taken of the greeting. An error shows in the ending.
+	}
+	c.conversing = true
 	err := c.ln.Handler.Serve(c)
-	returned = true
+	c.conversing = false
 	c.conversed(err)
 }
 
+// panicked ends the connection after a panic of its handler, and no other.
+//
 //go:noinline
 func (c *conn) panicked(value any) {
 	c.srv.mu.Lock()

@@ -14,11 +14,15 @@ const (
 	lingerBytes        = 16 << 20
 )
 
-// finish is the one way in which every connection ends: what was gathered is sent, the client is told why, our side is ended,
+// finish is the one way in which every connection ends, also one whose handler panics or calls runtime.Goexit: what was gathered is sent, the client is told why, our side is ended,
 // the client's side is read to its end, the connection is closed, counted and logged.
 //
 //go:noinline
 func (c *conn) finish() {
+	defer c.srv.conversations.Done()
+	if c.conversing {
+		c.panicked(recover())
+	}
 	reason := c.ending.Load().reason
 	if !reason.broken() {
 		c.tell(reason)
@@ -48,12 +52,7 @@ func (c *conn) free(how func()) {
 
 // linger reads and throws away what the client still sends, until it ends its side or enough was waited for it.
 func (c *conn) linger() {
-	left := lingerBytes
-	discard := func(piece []byte) bool {
-		c.received.Store(c.received.Load() + uint64(len(piece)))
-		left -= len(piece)
-		return left > 0
-	}
+	rest := &discarder{c, lingerBytes}
 	timeout := lingerTimeout
 	if c.refused {
 		timeout = shortLingerTimeout
@@ -67,9 +66,21 @@ func (c *conn) linger() {
 			by = max(d.began, began) + d.linger
 			continue
 		}
-		err := c.t.receive(discard)
+		err := c.t.receive(rest)
 		if !errors.Is(err, os.ErrDeadlineExceeded) || c.srv.now() >= by {
 			return
 		}
 	}
+}
+
+// A discarder throws away what comes in, as long as it is not too much.
+type discarder struct {
+	c    *conn
+	left int
+}
+
+func (d *discarder) take(piece []byte) bool {
+	d.c.received.Store(d.c.received.Load() + uint64(len(piece)))
+	d.left -= len(piece)
+	return d.left > 0
 }

@@ -22,25 +22,21 @@ func (c *conn) Messages() iter.Seq[[]byte] {
 		c.looping.Store(true)
 		defer c.looping.Store(false)
 		// A loop that was left in the middle of a piece goes on there.
-		if c.deliver() {
-			c.await()
-		}
-	}
-}
-
-// await receives until there is no more to come or the handler leaves the loop. The connection spends its idle time in
-// here.
-func (c *conn) await() {
-	for {
-		err := c.t.receive(c.input)
-		if err == nil || !c.waited(err) {
+		if !c.deliver() {
 			return
 		}
+		// The connection spends its idle time in here.
+		for {
+			err := c.t.receive(c)
+			if err == nil || !c.waited(err) {
+				return
+			}
+		}
 	}
 }
 
-// takeInput takes a piece of input from the transport. It is false when the loop over the messages ends.
-func (c *conn) takeInput(piece []byte) bool {
+// take takes a piece of input from the transport. It is false when the loop over the messages ends.
+func (c *conn) take(piece []byte) bool {
 	c.received.Store(c.received.Load() + uint64(len(piece)))
 	c.dec.Feed(piece)
 	return c.deliver()
@@ -49,15 +45,15 @@ func (c *conn) takeInput(piece []byte) bool {
 // deliver hands the handler every whole message, and notes when that was done and what stands unfinished then. It is
 // false when the loop over the messages ends.
 func (c *conn) deliver() bool {
-	messages := c.messagesIn.Load()
-	more := c.handAll()
+	messages, sent := c.messagesIn.Load(), c.sent.Load()
+	goOn := c.handAll()
 	c.uncork()
 	now := c.srv.now()
 	c.lastInput = now
-	if c.messagesIn.Load() != messages {
+	if c.messagesIn.Load() != messages || c.sent.Load() != sent {
 		c.lastActive.Store(now)
 	}
-	if !more {
+	if !goOn {
 		return false
 	}
 	c.settle(now)
@@ -83,11 +79,17 @@ func (c *conn) handAll() bool {
 			return true
 		}
 		c.messageBegan = 0
-		if more := c.dec.More(); more != c.corked.Load() {
-			c.corked.Store(more)
+		if c.dec.More() {
+			c.stage.Store(more)
 			c.owing = true
+		} else {
+			c.stage.Store(last)
 		}
-		if !c.hand(msg) {
+		c.messagesIn.Store(c.messagesIn.Load() + 1)
+		if c.srv.logMessages {
+			c.logMessage(msg)
+		}
+		if !c.yield(msg) || c.ending.Load() != nil || c.ended.Load() {
 			c.dec.Hold()
 			return false
 		}
@@ -108,9 +110,9 @@ func (c *conn) hand(msg []byte) bool {
 func (c *conn) uncork() {
 	if c.owing {
 		c.owing = false
-		c.corked.Store(false)
 		_ = c.Flush()
 	}
+	c.stage.Store(waiting)
 }
 
 // settle notes what stands unfinished after a piece, and sees to it that the read deadline comes no later than anything

@@ -25,16 +25,30 @@ func (c *conn) Reply(text string) error {
 // Echo sends a message back behind prefix; see handler.Session.
 func (c *conn) Echo(prefix string, msg []byte) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.refusal(); err != nil {
-		return err
-	}
-	if prefix == "" && c.out == nil && c.ln.Wire.Verbatim() {
+	err := c.refusal()
+	switch {
+	case err != nil:
+	case prefix == "" && c.out == nil && c.ln.Wire.Verbatim():
 		c.replies.Store(c.replies.Load() + 1)
-		return c.send(msg)
+		err = c.send(msg)
+	default:
+		if c.gatherEcho(prefix, msg) {
+			err = c.send(*c.out)
+			c.release()
+		}
 	}
+	c.mu.Unlock()
+	return err
+}
+
+// gatherEcho gathers what Echo sends, and reports whether it is to be sent now. It is not part of Echo so that its frame is
+// off the stack when the system sends: with it, the smallest stack would not do.
+//
+//go:noinline
+func (c *conn) gatherEcho(prefix string, msg []byte) bool {
 	c.gather(c.ln.Wire.AppendEcho(c.gathered(), prefix, msg))
-	return c.replied()
+	c.replies.Store(c.replies.Load() + 1)
+	return !c.holdsBack()
 }
 
 // Record sends fields under a word as one message; see handler.Session.
@@ -83,27 +97,36 @@ func (c *conn) gather(b []byte) { *c.out = b }
 // replied counts a reply that was gathered, and sends what was unless there is more to come.
 func (c *conn) replied() error {
 	c.replies.Store(c.replies.Load() + 1)
-	if c.corked.Load() && len(*c.out) < gatherBytes {
+	if c.holdsBack() {
 		return nil
 	}
 	return c.flush()
+}
+
+// holdsBack reports whether what was gathered waits for more.
+func (c *conn) holdsBack() bool {
+	return c.stage.Load() == more && len(*c.out) < gatherBytes
 }
 
 func (c *conn) flush() error {
 	if c.out == nil {
 		return c.sendErr
 	}
-	out := c.out
-	c.out = nil
 	err := c.sendErr
 	if err == nil {
-		err = c.send(*out)
+		err = c.send(*c.out)
 	}
-	if cap(*out) <= maxPooledOutput {
-		*out = (*out)[:0]
-		outputBuffers.put(out)
-	}
+	c.release()
 	return err
+}
+
+// release gives back the buffer that was gathered in.
+func (c *conn) release() {
+	if cap(*c.out) <= maxPooledOutput {
+		*c.out = (*c.out)[:0]
+		outputBuffers.put(c.out)
+	}
+	c.out = nil
 }
 
 // send sends b, however long the client takes as long as it takes something. Nothing to send is no sign of life, and over
@@ -121,7 +144,9 @@ func (c *conn) send(b []byte) error {
 		c.t.interrupt()
 		return c.sendErr
 	}
-	c.lastActive.Store(c.srv.now())
+	if c.stage.Load() == waiting { // Otherwise deliver does.
+		c.lastActive.Store(c.srv.now())
+	}
 	return nil
 }
 
@@ -132,9 +157,7 @@ func (c *conn) failed() bool {
 	return c.sendErr != nil
 }
 
-// greet tells the client who it is.
-//
-//go:noinline
+// greet tells the client who it is, as far as the system takes it at once; what is left is gathered.
 func (c *conn) greet() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +168,13 @@ func (c *conn) greet() {
 		Name:     c.srv.name,
 		Handler:  c.ln.HandlerName,
 	}))
-	_ = c.flush() // An error shows in the ending.
+	n := c.t.sendNow(*c.out)
+	c.sent.Store(uint64(n))
+	if n == len(*c.out) {
+		c.release()
+	} else {
+		*c.out = append((*c.out)[:0], (*c.out)[n:]...)
+	}
 }
 
 // tell sends what was gathered and, behind it, the reason why the connection ends where the client is to know it.

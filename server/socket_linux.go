@@ -81,13 +81,13 @@ func newSocket(fd int, h *hangups, writeTimeout time.Duration) (*socket, error) 
 	}
 	s := &socket{fd: fd, hangups: h}
 	s.nc, s.raw, s.writeTimeout = file, raw, writeTimeout
-	s.ready = s.readable
+	s.ready = func(uintptr) bool { return s.readable() }
 	return s, nil
 }
 
 // readable reads what there is. It runs whenever the socket may have become readable, and before each wait; false means to
 // wait.
-func (s *socket) readable(uintptr) bool {
+func (s *socket) readable() bool {
 	b := s.buffer()
 	unyielding := 0
 	for {
@@ -101,7 +101,7 @@ func (s *socket) readable(uintptr) bool {
 			giveBack(b)
 			return true
 		}
-		if !s.f((*b)[:n]) {
+		if !s.r.take((*b)[:n]) {
 			giveBack(b)
 			return true
 		}
@@ -142,10 +142,17 @@ func (s *socket) emptied() bool {
 	return false
 }
 
-func (s *socket) receive(f func([]byte) bool) error {
-	err := s.stream.receive(f)
+func (s *socket) receive(r receiver) error {
+	s.r, s.err = r, nil
+	err := s.raw.Read(s.ready)
+	if err == nil {
+		err = s.err
+	}
 	if err != nil {
 		s.hangup.CompareAndSwap(hungUp, hungUpSeen)
+		if s.interrupted.Load() {
+			return errInterrupted
+		}
 	}
 	return err
 }

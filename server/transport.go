@@ -16,11 +16,10 @@ import (
 // Input is pushed: receive calls back with each piece on the connection's own goroutine, so that an implementation may do
 // so from within its wait for readiness, and needs to lend a buffer only while there is something in it.
 type transport interface {
-	// receive waits for input and calls f with each piece of it. The piece is lent until f returns. It returns nil when f has
-	// returned false, io.EOF when the peer has ended its side, an error that is os.ErrDeadlineExceeded when the read
+	// receive waits for input and gives each piece of it to r. It returns nil when r wants no more, io.EOF when the peer has ended its side, an error that is os.ErrDeadlineExceeded when the read
 	// deadline has passed, and any other error when the connection is no more. It may be called again after the first
 	// and the third; after the third only once the deadline is set anew, as it may also come too early.
-	receive(f func(piece []byte) bool) error
+	receive(r receiver) error
 	// send sends all of b and returns how much the system took. It gives up with os.ErrDeadlineExceeded when neither the
 	// system nor the peer takes anything for the write timeout; however slowly it goes on, it goes on. Only one goroutine
 	// at a time may call it.
@@ -39,6 +38,12 @@ type transport interface {
 	close()
 	// reset frees the connection, as close does, and what the system still holds of it.
 	reset()
+}
+
+// A receiver takes input.
+type receiver interface {
+	// take takes a piece, which is lent until it returns. It is false when the receiver wants no more.
+	take(piece []byte) bool
 }
 
 // errInterrupted is what a transport returns after interrupt.
@@ -71,7 +76,7 @@ type stream struct {
 
 	// Owned by the one who receives.
 	ready func(fd uintptr) bool // readable, bound once
-	f     func(piece []byte) bool
+	r     receiver
 	err   error
 
 	// Owned by the one who sends.
@@ -84,12 +89,12 @@ func newStream(nc endpoint, writeTimeout time.Duration) *stream {
 	return s
 }
 
-func (s *stream) receive(f func([]byte) bool) error {
+func (s *stream) receive(r receiver) error {
 	var err error
 	if s.raw == nil {
-		err = s.receiveHolding(f)
+		err = s.receiveHolding(r)
 	} else {
-		s.f, s.err = f, nil
+		s.r, s.err = r, nil
 		if err = s.raw.Read(s.ready); err == nil {
 			err = s.err
 		}
@@ -100,13 +105,13 @@ func (s *stream) receive(f func([]byte) bool) error {
 	return err
 }
 
-// receiveHolding waits with the buffer in hand, as a net.Conn that is no socket wants it. After a panic in f the buffer
-// does not go back: who knows who still looks into it.
-func (s *stream) receiveHolding(f func([]byte) bool) error {
+// receiveHolding waits with the buffer in hand, as a net.Conn that is no socket wants it. After a panic in take the
+// buffer does not go back: who knows who still looks into it.
+func (s *stream) receiveHolding(r receiver) error {
 	b := inputBuffers.get()
 	for {
 		n, err := s.nc.Read(*b)
-		more := n == 0 || f((*b)[:n])
+		more := n == 0 || r.take((*b)[:n])
 		if more && err == nil {
 			continue
 		}

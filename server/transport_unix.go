@@ -29,7 +29,7 @@ func (s *stream) readable(fd uintptr) bool {
 		if err == syscall.EINTR {
 			continue
 		}
-		if n > 0 && s.f((*b)[:n]) {
+		if n > 0 && s.r.take((*b)[:n]) {
 			continue
 		}
 		inputBuffers.put(b)
