@@ -1,6 +1,11 @@
 package protocol
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"iter"
+	"strconv"
+)
 
 // A pickle is a program for a small machine with a stack: each opcode, a byte with an argument behind it or none, pushes a
 // value or makes one out of those on the stack. The opcodes of protocols 0 to 5 are described in the standard library of
@@ -57,7 +62,6 @@ const (
 const (
 	maxDigits      = 4300                  // of an integer in decimal, Python's own bound: to convert one takes quadratic time
 	maxIntegerLine = maxDigits + len("-L") // with its sign, and the L behind a long
-	maxLongBytes   = 127                   // of a binary integer: og-rek takes the count of a longer one for a negative number
 	maxFloatLine   = 400                   // without an exponent the largest number has 309 digits
 	maxIndexLine   = 10                    // of an index into the memo
 	maxPickleMarks = 1000                  // that are open; a value of the greatest depth needs one a level
@@ -111,7 +115,7 @@ var opcodes = [256]opcode{
 	opBinint1:        {name: "BININT1", fixed: 1, first: true},
 	opBinint2:        {name: "BININT2", fixed: 2, first: true},
 	opLong:           {name: "LONG", lines: 1, max: maxIntegerLine, first: true},
-	opLong1:          {name: "LONG1", counted: 1, max: maxLongBytes, first: true},
+	opLong1:          {name: "LONG1", counted: 1, first: true},
 	opFloat:          {name: "FLOAT", lines: 1, max: maxFloatLine, first: true},
 	opBinfloat:       {name: "BINFLOAT", fixed: 8, first: true},
 	opString:         {name: "STRING", lines: 1, first: true},
@@ -159,22 +163,42 @@ const (
 	globalBytes  = "__builtin__\nbytes\n"
 )
 
-// argument returns the argument of the opcode at msg[at], without its count and without the newline of its last line, and
-// where the next opcode stands. It is false when msg ends before that.
-func argument(msg []byte, at int) (arg []byte, next int, ok bool) {
-	o := &opcodes[msg[at]]
-	rest := msg[at+1:]
+// An instruction is an opcode with its argument, as it stands in a pickle.
+type instruction struct {
+	op    byte
+	arg   []byte // without its count, and without the newline of its last line
+	whole []byte // with the opcode
+}
+
+// instructions returns those of msg, up to one that is not whole.
+func instructions(msg []byte) iter.Seq[instruction] {
+	return func(yield func(instruction) bool) {
+		for len(msg) > 0 {
+			arg, size, ok := argument(msg)
+			if !ok || !yield(instruction{msg[0], arg, msg[:size]}) {
+				return
+			}
+			msg = msg[size:]
+		}
+	}
+}
+
+// argument returns the argument of the opcode that msg begins with, and how many bytes the two have. It is false when msg
+// ends before that.
+func argument(msg []byte) (arg []byte, size int, ok bool) {
+	o := &opcodes[msg[0]]
 	if o.lines > 0 {
-		n := 0
+		size = 1
 		for range o.lines {
-			i := bytes.IndexByte(rest[n:], '\n')
+			i := bytes.IndexByte(msg[size:], '\n')
 			if i < 0 {
 				return nil, 0, false
 			}
-			n += i + 1
+			size += i + 1
 		}
-		return rest[:n-1], at + 1 + n, true
+		return msg[1 : size-1], size, true
 	}
+	rest := msg[1:]
 	n := uint64(o.fixed)
 	if o.counted > 0 {
 		if len(rest) < o.counted {
@@ -188,7 +212,25 @@ func argument(msg []byte, at int) (arg []byte, next int, ok bool) {
 	if n > uint64(len(rest)) {
 		return nil, 0, false
 	}
-	return rest[:n], at + 1 + o.counted + int(n), true
+	return rest[:n], 1 + o.counted + int(n), true
+}
+
+// reads reports whether it reads the memo.
+func (i instruction) reads() bool { return i.op == opGet || i.op == opBinget || i.op == opLongBinget }
+
+// place returns the index of the place that a PUT or a GET, of any kind, writes or reads. A line has to be as Python writes it:
+// og-rek takes 01 for another place than 1.
+func (i instruction) place() (uint32, error) {
+	if opcodes[i.op].lines > 0 {
+		index, err := strconv.ParseUint(string(i.arg), 10, 32)
+		if err != nil || !decimal(i.arg) {
+			return 0, malformed("pickle: %.20q is no place in the memo", i.arg)
+		}
+		return uint32(index), nil
+	}
+	var n [4]byte
+	copy(n[:], i.arg)
+	return binary.LittleEndian.Uint32(n[:]), nil
 }
 
 // A pickleScanner finds the end of a pickle, which is its STOP. It follows the arguments and runs nothing: what the program

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -45,14 +46,14 @@ func (Pickle) AppendError(dst []byte, e Error) []byte {
 }
 
 // AppendText appends text as a str.
-func (Pickle) AppendText(dst []byte, text string) []byte { return append(dst, pickled(text)...) }
+func (Pickle) AppendText(dst []byte, text string) []byte { return appendPickledText(dst, text) }
 
 // AppendEcho appends msg as it came or, behind a prefix, a str: the prefix and what msg says.
 func (p Pickle) AppendEcho(dst []byte, prefix string, msg []byte) []byte {
 	if prefix == "" {
 		return append(dst, msg...)
 	}
-	return p.AppendText(dst, prefix+p.Text(msg))
+	return appendPickledText(dst, prefix, p.Text(msg))
 }
 
 // Verbatim is true.
@@ -72,53 +73,60 @@ func (Pickle) AppendRecord(dst []byte, word string, fields []Field) []byte {
 
 // Text returns the text of a str, and of any other value what Python's repr shows; but the items of a dict are in the order of
 // their keys' repr. Half a surrogate pair, which a str may have in it, stands as the three bytes that it would have in UTF-8.
+// What shared values unfold to beyond four times the length of msg, and 1024 bytes, is left out, and "..." stands in its place.
 func (Pickle) Text(msg []byte) string {
-	v, err := unpickle(msg)
+	u, err := unpickle(msg)
 	if err != nil {
 		return ""
 	}
-	return cutText(textOf(v), maxTextSpread*len(msg)+pickleSpare)
+	text, _ := u.text(u.value, maxText(msg))
+	return text
 }
 
 // maxTextSpread is how many times as long as a pickle its text may be: what shared values unfold to would otherwise be held
 // for a client who does not read it.
 const maxTextSpread = 4
 
-// cutText cuts text that is longer than limit, between two characters.
-func cutText(text string, limit int) string {
+// maxText is how much text a pickle may say.
+func maxText(msg []byte) int { return maxTextSpread*len(msg) + pickleSpare }
+
+// text returns what v, a part of the value, says to a person. It is false if that is more than limit, and cut.
+func (u *unpickled) text(v any, limit int) (text string, whole bool) {
+	text, ok := strOf(v)
+	if !ok {
+		p := reprPrinter{dicts: u.dicts, limit: limit}
+		p.print(v)
+		text = string(p.out)
+	}
 	if len(text) <= limit {
-		return text
+		return text, true
 	}
 	for limit > 0 && !utf8.RuneStart(text[limit]) {
 		limit--
 	}
-	return text[:limit] + "..."
+	return text[:limit] + "...", false
 }
 
-// Fields returns the items of a dict whose keys are all str, in the order of the keys' repr. A value is what Text would make of it.
+// Fields returns the items of a dict whose keys are all str, in the order of the keys' repr. A value is what Text would make of
+// it; all of them have no more text than it.
 func (Pickle) Fields(msg []byte) ([]Field, bool) {
-	v, err := unpickle(msg)
-	dict, ok := v.(map[any]any)
+	u, err := unpickle(msg)
+	dict, ok := u.value.(map[any]any)
 	if err != nil || !ok {
 		return nil, false
 	}
 	var fields []Field
-	for _, k := range sortedKeys(dict) {
+	room := maxText(msg)
+	for _, k := range u.dicts.keys(dict) {
 		key, ok := strOf(k.key)
 		if !ok {
 			return nil, false
 		}
-		fields = append(fields, Field{Key: key, Value: textOf(k.item), Number: isNumber(k.item)})
+		text, whole := u.text(k.item, room)
+		room = max(0, room-len(text))
+		fields = append(fields, Field{Key: key, Value: text, Number: whole && isNumber(k.item)})
 	}
 	return fields, len(fields) > 0
-}
-
-// textOf returns what a value says to a person.
-func textOf(v any) string {
-	if s, ok := strOf(v); ok {
-		return s
-	}
-	return string(appendRepr(nil, v))
 }
 
 // ParseGreeting reads a dict with a clientid. Keys it does not know are ignored.
@@ -136,25 +144,33 @@ var (
 
 var pickling = ogorek.EncoderConfig{Protocol: 2, StrictUnicode: true}
 
-// pickled returns the pickle of a bool, uint64, int64, float64 or string. What in a string is no text becomes U+FFFD.
-func pickled(v any) []byte {
-	if s, ok := v.(string); ok {
-		v = string(appendPythonText(nil, s))
-	}
-	var b bytes.Buffer
-	if err := ogorek.NewEncoderWithConfig(&b, &pickling).Encode(v); err != nil {
-		panic(err) // It knows these types, and a buffer takes all.
-	}
-	return b.Bytes()
+// appendPickledText appends the pickle of a str, in parts.
+func appendPickledText(dst []byte, parts ...string) []byte {
+	return append(appendPickledStr(append(dst, opProto, 2), parts...), opStop)
 }
 
-// appendPickledItem appends an item of a dict.
-func appendPickledItem(dst []byte, key string, value any) []byte {
-	for _, v := range []any{key, value} {
-		p := pickled(v)
-		dst = append(dst, p[2:len(p)-1]...) // without PROTO and STOP
+// appendPickledStr appends a str, as a value within a pickle. What is no text in it becomes U+FFFD.
+func appendPickledStr(dst []byte, parts ...string) []byte {
+	dst = append(dst, opBinunicode, 0, 0, 0, 0)
+	begin := len(dst)
+	for _, part := range parts {
+		dst = appendPythonText(dst, part)
 	}
+	binary.LittleEndian.PutUint32(dst[begin-4:], uint32(len(dst)-begin))
 	return dst
+}
+
+// appendPickledItem appends an item of a dict. The value is a bool, uint64, int64, float64 or string.
+func appendPickledItem(dst []byte, key string, value any) []byte {
+	dst = appendPickledStr(dst, key)
+	if s, ok := value.(string); ok {
+		return appendPickledStr(dst, s)
+	}
+	var b bytes.Buffer
+	if err := ogorek.NewEncoderWithConfig(&b, &pickling).Encode(value); err != nil {
+		panic(err) // It knows these types, and a buffer takes all.
+	}
+	return append(dst, b.Bytes()[2:b.Len()-1]...) // without PROTO and STOP
 }
 
 // appendPickledWord appends a key and what appendPrintable appends, and nothing where the value is empty.

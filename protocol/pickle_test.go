@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"math"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -159,9 +160,13 @@ func TestPickleDecoder(t *testing.T) {
 		{name: "list in a tuple as a key", pieces: []string{"}(N]tNs."}, want: []string{unread("loadSetItem: map: invalid key type Tuple")}},
 		{name: "no such value", pieces: []string{"Nh\x00."}, want: []string{unread("memo: key error 0")}},
 		{name: "no such value, a line", pieces: []string{"Ng7\n."}, want: []string{unread("memo: key error \"7\"")}},
-		{name: "no number of a value", pieces: []string{"Ng-1\n."}, want: []string{unread("memo: key error \"-1\"")}},
+		{name: "no number of a value", pieces: []string{"Ng-1\n."}, want: []string{unread(`"-1" is no place in the memo`)}},
 		{name: "no such value, long", pieces: []string{"Np5\nj\xff\xff\xff\xff."}, want: []string{unread("memo: key error 4294967295")}},
 		{name: "no such value among others", pieces: []string{"Nq\x05h\x04."}, want: []string{unread("memo: key error 4")}},
+		{name: "place that is written otherwise", pieces: []string{"Np1\ng01\n."}, want: []string{unread(`"01" is no place in the memo`)}},
+		{name: "place beyond all", pieces: []string{"Np4294967296\n."}, want: []string{unread(`"4294967296" is no place in the memo`)}},
+		{name: "memo by PUT and MEMOIZE", pieces: []string{"Nq\x00\x94h\x00\x86."}, want: []string{unread("both PUT and MEMOIZE")}},
+		{name: "memo by MEMOIZE and PUT", pieces: []string{"N\x94p1\n."}, want: []string{unread("both PUT and MEMOIZE")}},
 		{name: "put of nothing", pieces: []string{"N(q\x00."}, want: []string{unread("MARK object cannot be exposed")}},
 		{name: "memoize nothing", pieces: []string{"\x80\x04\x94."}, want: []string{unread("stack underflow")}},
 		{name: "call of nothing", pieces: []string{"NR."}, want: []string{unread("stack underflow")}},
@@ -182,9 +187,8 @@ func TestPickleDecoder(t *testing.T) {
 		{name: "long float", limit: maxLimit, pieces: []string{"F1." + strings.Repeat("0", 400)}, want: []string{malformed("pickle opcode FLOAT with more than 400 bytes")}},
 
 		// Values that are larger than they look.
-		{name: "longest LONG1", pieces: []string{"\x8a\x7f" + strings.Repeat("N", 127) + "."}, want: []string{"\x8a\x7f" + strings.Repeat("N", 127) + "."}},
-		// og-rek v1.3.0 would run the bytes of this integer as opcodes.
-		{name: "longer LONG1", pieces: []string{"\x8a\x80" + strings.Repeat("N", 128) + "."}, want: []string{malformed("pickle opcode LONG1 with more than 127 bytes")}},
+		// og-rek v1.3.0 would run the bytes of an integer of more than 127 as opcodes.
+		{name: "longest LONG1", pieces: []string{"\x8a\xff" + strings.Repeat("N", 255) + "."}, want: []string{"\x8a\xff" + strings.Repeat("N", 255) + "."}},
 		{name: "key twice", pieces: []string{"}(Fnan\nNFnan\nNu."}, want: []string{malformed("a dict with a key twice")}},
 		{name: "shared tuple", pieces: []string{sharedTuple}, want: []string{sharedTuple}},
 		{name: "list put again when filled", pieces: []string{"](Neq\x00h\x00\x86."}, want: []string{malformed("a list that is in two places, or within itself")}},
@@ -199,7 +203,7 @@ func TestPickleDecoder(t *testing.T) {
 		{name: "marks", pieces: []string{strings.Repeat("(", 1000) + "N" + strings.Repeat("l", 1000) + "."}, want: []string{malformed("nested deeper than 100, or within itself")}},
 		{name: "more marks", pieces: []string{strings.Repeat("(", 1001) + "N" + strings.Repeat("l", 1001) + "."}, want: []string{malformed("more than 1000 marks")}},
 		{name: "three laughs", pieces: []string{laughs(3)}, want: []string{laughs(3)}},
-		{name: "a thousand million laughs", pieces: []string{laughs(9)}, want: []string{malformed("it amounts to more than 16 times its length")}},
+		{name: "a thousand million laughs", pieces: []string{laughs(9)}, want: []string{malformed("it amounts to more than 8 times its length")}},
 		{name: "laughs in a key", pieces: []string{"})" + strings.Repeat("2\x86", 40) + "Ns."}, want: []string{refused("DUP")}},
 	})
 }
@@ -255,6 +259,7 @@ func TestPickle_Text(t *testing.T) {
 		{"\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80.", "-9223372036854775808"},
 		{"\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x80\x00.", "9223372036854775808"},
 		{"\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\xff.", "-18446744073709551616"},
+		{"\x8a\x81" + strings.Repeat("\x00", 128) + "\x01.", new(big.Int).Lsh(big.NewInt(1), 1024).String()},
 		{"F-1e-05\n.", "-1e-05"},
 		{"Fnan\n.", "nan"},
 		{"G\x3f\xf8\x00\x00\x00\x00\x00\x00.", "1.5"},
@@ -375,8 +380,8 @@ func TestPickle_ParseGreeting(t *testing.T) {
 // What a pickle unfolds to is not held for a client who does not read it.
 func TestPickle_Text_cut(t *testing.T) {
 	t.Parallel()
-	// A tuple of thirty times the same tuple of a hundred times False.
-	msg := []byte("(" + strings.Repeat("\x89", 100) + "t\x94(" + strings.Repeat("h\x00", 30) + "t.")
+	// A tuple of twenty times the same tuple of a hundred times False.
+	msg := []byte("(" + strings.Repeat("\x89", 100) + "t\x94(" + strings.Repeat("h\x00", 20) + "t.")
 	d := protocol.Pickle{}.NewDecoder(0)
 	d.Feed(append([]byte(nil), msg...))
 	if got, ok, err := d.Next(); !ok || err != nil {

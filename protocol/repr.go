@@ -12,60 +12,103 @@ import (
 	ogorek "github.com/kisielk/og-rek"
 )
 
-// appendRepr appends what Python's repr shows. The budget that unpickle has kept to bounds it: a value of one unit is shown in at
-// most eight bytes ("False, "), and so is each further one.
-func appendRepr(dst []byte, v any) []byte {
+// A reprPrinter writes what Python's repr shows of a value, until there is more of it than is wanted: values that are in many
+// places unfold to much more text than the pickle has bytes.
+type reprPrinter struct {
+	dicts sortedDicts
+	out   []byte
+	limit int // bytes of out that are wanted; there may be a few more, of which it can be told that it is not all
+}
+
+// repr returns all that Python's repr shows of a value.
+func repr(v any) string {
+	p := reprPrinter{limit: math.MaxInt}
+	p.print(v)
+	return string(p.out)
+}
+
+// full reports whether there is more than is wanted.
+func (p *reprPrinter) full() bool { return len(p.out) > p.limit }
+
+func (p *reprPrinter) say(text string) { p.out = append(p.out, text...) }
+
+// cut returns as much of a text as there is room for, and a byte more. No byte is shown in less than one.
+func (p *reprPrinter) cut(s string) string {
+	if room := max(0, p.limit-len(p.out)); len(s) > room {
+		return s[:room+1]
+	}
+	return s
+}
+
+func (p *reprPrinter) print(v any) {
 	if s, ok := strOf(v); ok {
-		return appendStrRepr(dst, s)
+		quote := quoteOf(s)
+		p.out = appendStrRepr(p.out, p.cut(s), quote)
+		return
 	}
 	switch v := v.(type) {
 	case ogorek.None:
-		dst = append(dst, "None"...)
+		p.say("None")
 	case bool:
 		if v {
-			return append(dst, "True"...)
+			p.say("True")
+		} else {
+			p.say("False")
 		}
-		dst = append(dst, "False"...)
 	case int64:
-		dst = strconv.AppendInt(dst, v, 10)
+		p.out = strconv.AppendInt(p.out, v, 10)
 	case *big.Int:
-		dst = v.Append(dst, 10)
+		p.out = v.Append(p.out, 10)
 	case float64:
-		dst = appendFloatRepr(dst, v)
+		p.out = appendFloatRepr(p.out, v)
 	case ogorek.Bytes:
-		dst = appendBytesRepr(dst, string(v))
+		quote := quoteOf(string(v))
+		p.out = appendBytesRepr(p.out, p.cut(string(v)), quote)
 	case ogorek.Call: // bytes()
-		dst = append(dst, "b''"...)
+		p.say("b''")
 	case []any:
-		dst = append(appendReprs(append(dst, '['), v), ']')
+		p.say("[")
+		p.printAll(v)
+		p.say("]")
 	case ogorek.Tuple:
-		dst = appendReprs(append(dst, '('), v)
+		p.say("(")
+		p.printAll(v)
 		if len(v) == 1 {
-			dst = append(dst, ',')
+			p.say(",")
 		}
-		dst = append(dst, ')')
+		p.say(")")
 	case map[any]any:
-		dst = append(dst, '{')
-		for i, k := range sortedKeys(v) {
-			if i > 0 {
-				dst = append(dst, ", "...)
-			}
-			dst = appendRepr(append(append(dst, k.repr...), ": "...), k.item)
-		}
-		dst = append(dst, '}')
+		p.printDict(v)
 	}
-	return dst
 }
 
-// appendReprs appends the parts of a list or tuple.
-func appendReprs(dst []byte, values []any) []byte {
+// printAll prints the parts of a list or tuple.
+func (p *reprPrinter) printAll(values []any) {
 	for i, v := range values {
-		if i > 0 {
-			dst = append(dst, ", "...)
+		if p.full() {
+			return
 		}
-		dst = appendRepr(dst, v)
+		if i > 0 {
+			p.say(", ")
+		}
+		p.print(v)
 	}
-	return dst
+}
+
+func (p *reprPrinter) printDict(dict map[any]any) {
+	p.say("{")
+	for i, k := range p.dicts.keys(dict) {
+		if p.full() {
+			return
+		}
+		if i > 0 {
+			p.say(", ")
+		}
+		p.say(k.repr)
+		p.say(": ")
+		p.print(k.item)
+	}
+	p.say("}")
 }
 
 // appendFloatRepr appends the shortest decimal that is read as f, with an exponent below 1e-4 and from 1e16 on.
@@ -98,8 +141,7 @@ func quoteOf(s string) byte {
 }
 
 // appendStrRepr appends the literal of a str: what can be printed, and escapes.
-func appendStrRepr(dst []byte, s string) []byte {
-	quote := quoteOf(s)
+func appendStrRepr(dst []byte, s string, quote byte) []byte {
 	dst = append(dst, quote)
 	for len(s) > 0 {
 		if s[0] < utf8.RuneSelf {
@@ -124,8 +166,7 @@ func appendStrRepr(dst []byte, s string) []byte {
 }
 
 // appendBytesRepr appends the literal of a bytes.
-func appendBytesRepr(dst []byte, s string) []byte {
-	quote := quoteOf(s)
+func appendBytesRepr(dst []byte, s string, quote byte) []byte {
 	dst = append(dst, 'b', quote)
 	for i := range len(s) {
 		dst = appendByteRepr(dst, s[i], quote)

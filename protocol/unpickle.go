@@ -2,9 +2,9 @@ package protocol
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"math/big"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,27 +17,56 @@ import (
 // is bounded is what one sees who walks through all of it.
 const (
 	maxPickleDepth = 100  // of lists in lists
-	pickleSpread   = 16   // times its own length, and
+	pickleSpread   = 8    // times its own length, and
 	pickleSpare    = 1024 // more, is how many values and bytes of text a pickle may amount to
+)
+
+var (
+	errTooDeep      = malformed("nested deeper than %d, or within itself", maxPickleDepth)
+	errPickleSpread = malformed("it amounts to more than %d times its length", pickleSpread)
 )
 
 // unpickling makes a map of a dict, not an ogorek.Dict. That takes tuples for keys too, and hashes what they are made of
 // while it decodes, before there is anything to walk: 49 bytes took 1.3 s.
 var unpickling = ogorek.DecoderConfig{StrictUnicode: true}
 
-// unpickle returns the value of a pickle that a pickleScanner has found whole. It is, and is made of, ogorek.None, bool, int64,
-// *big.Int, float64, string, ogorek.ByteString, ogorek.Bytes, []any, ogorek.Tuple and map[any]any. In place of b” there is
-// an ogorek.Call where protocols 0 to 2 write bytes(); of their other bytes og-rek makes ogorek.Bytes.
-func unpickle(msg []byte) (v any, err error) {
-	if err := checkLists(msg); err != nil {
-		return nil, err
+// An unpickled is the value of a pickle. It is, and is made of, ogorek.None, bool, int64, *big.Int, float64, string,
+// ogorek.ByteString, ogorek.Bytes, []any, ogorek.Tuple and map[any]any. In place of empty bytes there is an ogorek.Call where
+// protocols 0 to 2 write bytes(); of their other bytes og-rek makes ogorek.Bytes.
+type unpickled struct {
+	value any
+	dicts sortedDicts
+}
+
+// unpickle returns the value of a pickle that a pickleScanner has found whole.
+func unpickle(msg []byte) (u unpickled, err error) {
+	program, shares, err := slim(msg)
+	if err != nil {
+		return unpickled{}, err
 	}
+	v, err := decodePickle(program)
+	if err != nil {
+		return unpickled{}, err
+	}
+	u = unpickled{value: v}
+	if shares {
+		u.dicts = sortedDicts{}
+	}
+	w := pickleWalker{dicts: u.dicts, budget: pickleSpread*len(msg) + pickleSpare}
+	if err := w.walk(v, 0); err != nil {
+		return unpickled{}, err
+	}
+	return u, nil
+}
+
+// decodePickle has og-rek run a pickle.
+func decodePickle(program []byte) (v any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			v, err = nil, malformed("pickle: %.100v", p)
 		}
 	}()
-	v, err = ogorek.NewDecoderWithConfig(bytes.NewReader(msg), &unpickling).Decode()
+	v, err = ogorek.NewDecoderWithConfig(bytes.NewReader(program), &unpickling).Decode()
 	if err != nil {
 		if number := (*strconv.NumError)(nil); errors.As(err, &number) {
 			err = number.Err // without the digits
@@ -45,85 +74,31 @@ func unpickle(msg []byte) (v any, err error) {
 		reason := strings.ReplaceAll(err.Error(), "ogórek.", "")
 		return nil, malformed("pickle: %.100s", strings.TrimPrefix(reason, "pickle: "))
 	}
-	w := pickleWalker{budget: pickleSpread*len(msg) + pickleSpare}
-	if err := w.walk(v, 0); err != nil {
-		return nil, err
-	}
 	return v, nil
 }
 
-// checkLists refuses a list that is used again. Python puts a list into the memo before it fills it, and og-rek v1.3.0 then
-// finds it there still empty: {'a': x, 'b': x} would be read as {'a': [1], 'b': []}.
-func checkLists(msg []byte) error {
-	memo := map[string]bool{} // by og-rek's name of the place; whether a list is there
-	list := false             // is on top of the stack
-	for at := 0; at < len(msg); {
-		arg, next, ok := argument(msg, at)
-		if !ok {
-			return ErrUnfinished
-		}
-		switch op := msg[at]; op {
-		case opPut, opBinput, opLongBinput:
-			memo[memoName(op, arg)] = list
-		case opMemoize:
-			memo[strconv.Itoa(len(memo))] = list
-		case opGet, opBinget, opLongBinget:
-			if memo[memoName(op, arg)] {
-				return malformed("a list that is in two places, or within itself")
-			}
-			list = false
-		case opProto, opFrame:
-		default:
-			list = op == opEmptyList || op == opList || op == opAppend || op == opAppends
-		}
-		at = next
+// A pickleWalker walks through all of a value, which ends because its budget does.
+type pickleWalker struct {
+	dicts  sortedDicts
+	budget int
+}
+
+// pay takes what a value amounts to from the budget.
+func (w *pickleWalker) pay(size int) error {
+	if w.budget -= size; w.budget < 0 {
+		return errPickleSpread
 	}
 	return nil
 }
 
-// memoName returns what og-rek calls a place in the memo.
-func memoName(op byte, arg []byte) string {
-	if op == opPut || op == opGet {
-		return string(arg)
-	}
-	var n [8]byte
-	copy(n[:], arg)
-	return strconv.FormatUint(binary.LittleEndian.Uint64(n[:]), 10)
-}
-
-// A pickleWalker walks through all of a value, which ends because its budget does.
-type pickleWalker struct{ budget int }
-
 // walk returns what is wrong with v.
 func (w *pickleWalker) walk(v any, depth int) error {
-	size := 1
-	switch v := v.(type) {
-	case ogorek.None, bool, int64, float64:
-	case *big.Int:
-		size += v.BitLen() / 8
-	case string:
-		if size += len(v); !validPython(v) {
-			return malformed("a str that is not UTF-8")
-		}
-	case ogorek.ByteString:
-		size += len(v)
-	case ogorek.Bytes:
-		size += len(v)
-	case []any, ogorek.Tuple, map[any]any:
-		if depth == maxPickleDepth {
-			return malformed("nested deeper than %d, or within itself", maxPickleDepth)
-		}
-	case ogorek.Class:
-		return refusedOpcode(opGlobal)
-	case ogorek.Call:
-		if v.Callable != (ogorek.Class{Module: "__builtin__", Name: "bytes"}) || len(v.Args) > 0 {
-			return refusedOpcode(opReduce)
-		}
-	default:
-		return malformed("a %T", v)
+	size, err := pickleSize(v)
+	if err == nil {
+		err = w.pay(size)
 	}
-	if w.budget -= size; w.budget < 0 {
-		return malformed("it amounts to more than %d times its length", pickleSpread)
+	if err != nil {
+		return err
 	}
 	switch v := v.(type) {
 	case []any:
@@ -136,7 +111,37 @@ func (w *pickleWalker) walk(v any, depth int) error {
 	return nil
 }
 
+// pickleSize returns what v amounts to without what is in it, or what is wrong with it.
+func pickleSize(v any) (int, error) {
+	size := 1
+	switch v := v.(type) {
+	case ogorek.None, bool, int64, float64, []any, ogorek.Tuple, map[any]any:
+	case *big.Int:
+		size += v.BitLen() / 8
+	case string:
+		if size += len(v); !validPython(v) {
+			return 0, malformed("a str that is not UTF-8")
+		}
+	case ogorek.ByteString:
+		size += len(v)
+	case ogorek.Bytes:
+		size += len(v)
+	case ogorek.Class:
+		return 0, refusedOpcode(opGlobal)
+	case ogorek.Call:
+		if v.Callable != (ogorek.Class{Module: "__builtin__", Name: "bytes"}) || len(v.Args) > 0 {
+			return 0, refusedOpcode(opReduce)
+		}
+	default:
+		return 0, malformed("a %T", v)
+	}
+	return size, nil
+}
+
 func (w *pickleWalker) walkAll(values []any, depth int) error {
+	if depth == maxPickleDepth {
+		return errTooDeep
+	}
 	for _, v := range values {
 		if err := w.walk(v, depth+1); err != nil {
 			return err
@@ -145,13 +150,23 @@ func (w *pickleWalker) walkAll(values []any, depth int) error {
 	return nil
 }
 
+// walkDict pays for the keys before they are sorted.
 func (w *pickleWalker) walkDict(dict map[any]any, depth int) error {
-	keys := sortedKeys(dict)
+	if depth == maxPickleDepth {
+		return errTooDeep
+	}
+	if err := w.pay(len(dict)); err != nil {
+		return err
+	}
+	keys := w.dicts.keys(dict)
 	for i, k := range keys {
 		if i > 0 && k.repr == keys[i-1].repr {
 			return malformed("a dict with a key twice") // There would be no order of the two.
 		}
-		if err := w.walk(k.key, depth+1); err != nil {
+		if _, err := pickleSize(k.key); err != nil {
+			return err
+		}
+		if err := w.pay(len(k.repr)); err != nil {
 			return err
 		}
 		if err := w.walk(k.item, depth+1); err != nil {
@@ -167,12 +182,29 @@ type dictKey struct {
 	key, item any
 }
 
-// sortedKeys returns the keys of a dict in the order of what repr shows of them: og-rek does not keep the order they came in. No
+// sortedDicts has the keys of dicts that have been sorted, by the place of the dict in memory: what may be in many places is sorted
+// once. It is nil where nothing is in two places.
+type sortedDicts map[uintptr][]dictKey
+
+// keys returns the keys of a dict in the order of what repr shows of them: og-rek does not keep the order they came in. No
 // key has others in it, as og-rek takes no tuple for one here.
-func sortedKeys(dict map[any]any) []dictKey {
+func (s sortedDicts) keys(dict map[any]any) []dictKey {
+	if s == nil || len(dict) == 0 {
+		return sortKeys(dict)
+	}
+	place := reflect.ValueOf(dict).Pointer()
+	keys, ok := s[place]
+	if !ok {
+		keys = sortKeys(dict)
+		s[place] = keys
+	}
+	return keys
+}
+
+func sortKeys(dict map[any]any) []dictKey {
 	keys := make([]dictKey, 0, len(dict))
 	for k, item := range dict {
-		keys = append(keys, dictKey{string(appendRepr(nil, k)), k, item})
+		keys = append(keys, dictKey{repr(k), k, item})
 	}
 	slices.SortFunc(keys, func(a, b dictKey) int { return strings.Compare(a.repr, b.repr) })
 	return keys
@@ -187,9 +219,9 @@ func strOf(v any) (string, bool) {
 		if utf8.ValidString(string(v)) {
 			return string(v), true
 		}
-		text := make([]rune, len(v))
+		text := make([]byte, 0, 2*len(v))
 		for i := range len(v) {
-			text[i] = rune(v[i])
+			text = utf8.AppendRune(text, rune(v[i]))
 		}
 		return string(text), true
 	}
