@@ -55,7 +55,7 @@ func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 // RemoteAddr is the address that was reached.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 
-// Text returns what a message of Receive says to a person. It is as the server sent it; Printable makes it fit for a terminal.
+// Text returns what a message of Receive says to a person. It is as the server sent it; protocol.Printable makes it fit for a terminal.
 func (c *Conn) Text(msg []byte) string { return c.wire.Text(msg) }
 
 // Fields returns the fields of a message of Receive that has some.

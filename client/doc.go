@@ -35,5 +35,5 @@
 // # Strangers
 //
 // A server is never believed. Each phase has an end in time that no trickle of bytes moves, a message is bounded in bytes
-// before it is held, and what is printed of it is printable (Printable).
+// before it is held, and what is printed of it is printable (protocol.Printable).
 package client

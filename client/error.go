@@ -61,7 +61,7 @@ func (e *Error) Error() string {
 	if took := *e.Timings.of(e.Phase); took > 0 {
 		where += ", " + formatDuration(took)
 	}
-	return Printable(fmt.Sprintf("%s %v: %s (%s)", e.Kind, e.Address, e.Why(), where), false)
+	return protocol.Printable(fmt.Sprintf("%s %v: %s (%s)", e.Kind, e.Address, e.Why(), where), false)
 }
 
 // Unwrap returns what the system or the decoder said.

@@ -74,7 +74,7 @@ func Example() {
 			fmt.Println(err)
 			return
 		}
-		fmt.Println(client.Printable(conn.Text(msg), false))
+		fmt.Println(protocol.Printable(conn.Text(msg), false))
 	}
 	// Output:
 	// client 17 of lab
@@ -194,8 +194,8 @@ func ExampleStats() {
 }
 
 func ExamplePrintable() {
-	fmt.Println(client.Printable("\x1b[2J Grüße", false))
-	fmt.Println(client.Printable("\x1b[2J Grüße", true))
+	fmt.Println(protocol.Printable("\x1b[2J Grüße", false))
+	fmt.Println(protocol.Printable("\x1b[2J Grüße", true))
 	// Output:
 	// \x1b[2J Gr\u00fc\u00dfe
 	// \x1b[2J Grüße

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"parley/protocol"
 )
 
 // Stats gathers the verdicts of a series. Its size does not depend on how many there are.
@@ -65,7 +67,7 @@ func (s *Stats) Loss() float64 {
 // String returns the summary, as ping has it: a line of counts, and a row for each duration.
 func (s *Stats) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "--- %s\n", Printable(s.address.String(), false))
+	fmt.Fprintf(&b, "--- %s\n", protocol.Printable(s.address.String(), false))
 	fmt.Fprintf(&b, "%d probes, %d ok, %.1f%% loss", s.probes, s.OK(), 100*s.Loss())
 	separator := ": "
 	for _, kind := range Kinds() {

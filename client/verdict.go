@@ -94,7 +94,7 @@ func (v Verdict) String() string {
 		b.WriteString(" answer=none")
 	}
 	fmt.Fprintf(&b, " path=%s", v.Path)
-	return Printable(b.String(), false)
+	return protocol.Printable(b.String(), false)
 }
 
 // verdictJSON has the keys of a verdict. Durations are in milliseconds; what does not apply is left out.
@@ -134,7 +134,7 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 		o.Echo, o.Answer = o.Answer, nil
 	}
 	if e := v.Err; e != nil {
-		o.Phase, o.Why = e.Phase, Printable(e.Why(), false)
+		o.Phase, o.Why = e.Phase, protocol.Printable(e.Why(), false)
 		if e.Peer != "" {
 			o.Peer = e.Peer
 		}

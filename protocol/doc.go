@@ -99,7 +99,7 @@
 // through, has more than 8 times the values and bytes of the message, and 1024; a tuple as the key of a dict. And, as
 // og-rek would read them wrong: a list that is in two places, and, by protocol 0, half a surrogate pair.
 //
-// Within these bounds each look at a message, one when it is received and one for its text or its fields, allocates at most 160
+// Within these bounds each look at a message, one when it is received and one for its text or its fields, allocates at most 200
 // times its length, which is what many small values come to; one that is refused before og-rek runs it at most 64 KiB. For
 // 8 KiB that takes 2 ms at worst. Its text is cut at 4 times its length, and 1024.
 //

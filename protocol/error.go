@@ -34,7 +34,7 @@ func (e Error) appendLine(dst []byte) []byte {
 // and a limit that is no number, are ignored.
 func ParseError(line []byte) (Error, bool) {
 	words, ok := strings.CutPrefix(string(line), errWord)
-	if !ok || !printable(line) {
+	if !ok || !isPrintable(line) {
 		return Error{}, false
 	}
 	reason, words, _ := strings.Cut(words, " ")
@@ -69,7 +69,7 @@ func errorOf(fields []Field, _ bool) (Error, bool) {
 			e.Detail = f.Value
 		}
 	}
-	if e.Reason == "" || !printable(e.Reason) || strings.Contains(e.Reason, " ") || !printable(e.Detail) {
+	if e.Reason == "" || !isPrintable(e.Reason) || strings.Contains(e.Reason, " ") || !isPrintable(e.Detail) {
 		return Error{}, false
 	}
 	return e, true

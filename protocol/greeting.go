@@ -72,7 +72,7 @@ func ParseGreeting(line []byte) (Greeting, error) {
 	switch {
 	case !ok:
 		return Greeting{}, fmt.Errorf("%w: it does not begin with %q", ErrNoGreeting, helloWord)
-	case !printable(line):
+	case !isPrintable(line):
 		return Greeting{}, fmt.Errorf("%w: it is not printable ASCII", ErrNoGreeting)
 	}
 	var g Greeting
@@ -112,7 +112,7 @@ func greetingOf(fields []Field, ok bool) (Greeting, error) {
 		return Greeting{}, errNoClientID
 	}
 	for _, w := range g.words() {
-		if !printable(w.value) {
+		if !isPrintable(w.value) {
 			return Greeting{}, fmt.Errorf("%w: its %s is not printable ASCII", ErrNoGreeting, w.key)
 		}
 	}

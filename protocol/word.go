@@ -31,9 +31,9 @@ func printableByte(b byte, spaces bool) byte {
 	return b
 }
 
-// printable reports whether line is printable ASCII. Others are refused, not mended: a reader shows what it has
+// isPrintable reports whether line is printable ASCII. Others are refused, not mended: a reader shows what it has
 // read, on a terminal or in a log.
-func printable[T string | []byte](line T) bool {
+func isPrintable[T string | []byte](line T) bool {
 	for i := range len(line) {
 		if line[i] < ' ' || line[i] >= 0x7f {
 			return false

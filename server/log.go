@@ -23,7 +23,8 @@ func (c *conn) logMessage(msg []byte) {
 }
 
 // printable returns what an encoder of log lines can be trusted with: text, cut at loggedBytes. Every encoder escapes the
-// control characters of ASCII; what else steers a terminal, and bytes that are not UTF-8, are escaped here.
+// control characters of ASCII; what else steers a terminal, and bytes that are not UTF-8, are escaped here. That is less than
+// protocol.Printable escapes, whose backslashes the encoder would escape again.
 func printable(msg []byte) string {
 	more := ""
 	if len(msg) > loggedBytes {

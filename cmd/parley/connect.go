@@ -144,7 +144,7 @@ func introduction(address client.Address, conn *client.Conn) string {
 			fmt.Fprintf(&b, " on %s", g.Name)
 		}
 	}
-	return client.Printable(b.String(), false)
+	return protocol.Printable(b.String(), false)
 }
 
 // isUTF8 reports whether the user's terminal takes UTF-8, by the variables that say so.

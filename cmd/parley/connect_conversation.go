@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parley/client"
+	"parley/protocol"
 )
 
 // leaveWord is the line that ends a conversation, from whichever side it comes.
@@ -146,7 +147,7 @@ func (p *printer) show(text string) {
 	for line := range strings.Lines(text) {
 		line, p.open = strings.CutSuffix(line, "\n")
 		p.open = !p.open
-		b.WriteString(client.Printable(strings.TrimSuffix(line, "\r"), p.wide))
+		b.WriteString(protocol.Printable(strings.TrimSuffix(line, "\r"), p.wide))
 		if !p.open {
 			b.WriteByte('\n')
 		}

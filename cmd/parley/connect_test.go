@@ -173,7 +173,7 @@ func TestConnectTerminalTricks(t *testing.T) {
 	must(t, c.halfClose())
 	k.exits(0)
 	k.said(`connected to 127\.0\.0\.1:\d+: no greeting\n`+
-		regexp.QuoteMeta(`220 \x1b]0;owned\x07ready`+"\n"+`\x1b[2J\x9b31m\r\x00\u202eevil\x7f`+"\tend\n"+`unended \x1b`+"\n"),
+		regexp.QuoteMeta(`220 \x1b]0;owned\x07ready`+"\n"+`\x1b[2J\x9b31m\x0d\x00\u202eevil\x7f`+"\tend\n"+`unended \x1b`+"\n"),
 		`the server has closed the conversation\n`)
 }
 

@@ -1,4 +1,4 @@
-package client_test
+package protocol_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"parley/client"
+	"parley/protocol"
 )
 
 func TestPrintable(t *testing.T) {
@@ -14,7 +14,7 @@ func TestPrintable(t *testing.T) {
 	for _, tt := range []struct{ s, ascii, wide string }{
 		{"plain\ttext ~!", "plain\ttext ~!", ""},
 		{"\x1b]0;title\x07", `\x1b]0;title\x07`, ""},
-		{"a\nb\rc\x00\x7f", `a\nb\rc\x00\x7f`, ""},
+		{"a\nb\rc\x00\x7f", `a\x0ab\x0dc\x00\x7f`, ""},
 		{"\x9b31m", `\x9b31m`, ""},                      // an 8-bit CSI
 		{"\u009b31m", `\u009b31m`, ""},                  // the same in UTF-8
 		{"Gr\u00fc\u00dfe", `Gr\u00fc\u00dfe`, "Grüße"}, //
@@ -26,14 +26,14 @@ func TestPrintable(t *testing.T) {
 		{"\ufffd", `\ufffd`, "\ufffd"},
 		{"\u00a0\u2028", `\u00a0\u2028`, ""},
 	} {
-		if got := client.Printable(tt.s, false); got != tt.ascii {
+		if got := protocol.Printable(tt.s, false); got != tt.ascii {
 			t.Errorf("ASCII: %q: got %s, want %s", tt.s, got, tt.ascii)
 		}
 		want := tt.wide
 		if want == "" {
 			want = tt.ascii
 		}
-		if got := client.Printable(tt.s, true); got != want {
+		if got := protocol.Printable(tt.s, true); got != want {
 			t.Errorf("wide: %q: got %s, want %s", tt.s, got, want)
 		}
 	}
@@ -43,7 +43,7 @@ func FuzzPrintable(f *testing.F) {
 	f.Add("plain", false)
 	f.Add("\x1b[2J\u202e\xff\u00fc", true)
 	f.Fuzz(func(t *testing.T, s string, wide bool) {
-		got := client.Printable(s, wide)
+		got := protocol.Printable(s, wide)
 		for _, r := range got {
 			if r != '\t' && !unicode.IsPrint(r) || r > '~' && !wide {
 				t.Errorf("%q: %q has %q in it", s, got, r)
@@ -52,7 +52,7 @@ func FuzzPrintable(f *testing.F) {
 		if !utf8.ValidString(got) {
 			t.Errorf("%q: %q is no UTF-8", s, got)
 		}
-		if again := client.Printable(got, wide); again != got {
+		if again := protocol.Printable(got, wide); again != got {
 			t.Errorf("%q: printable again is %q, not %q", s, again, got)
 		}
 		if strings.ContainsAny(got, "\r\n") {

@@ -1,4 +1,4 @@
-package client
+package protocol
 
 import (
 	"fmt"
@@ -7,9 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns s with everything escaped that a terminal would act on rather than show: control characters, what turns
-// the direction of writing around, bytes that are no UTF-8. A tab stays. Where wide is false, so is all that is not ASCII: in
-// other than UTF-8 terminals a byte of an innocent letter may be a control character.
+// Printable returns what a stranger said with everything escaped that a terminal would act on rather than show: control characters,
+// what turns the direction of writing around, bytes that are no UTF-8. They stand as in a Go string. A tab stays, and so does a
+// backslash: neither does harm, and people type them. Where wide is false, all that is not ASCII is escaped, too: in other
+// than UTF-8 terminals a byte of an innocent letter may be a control character.
 func Printable(s string, wide bool) string {
 	clean := true
 	for i := range len(s) {
@@ -28,7 +29,7 @@ func Printable(s string, wide bool) string {
 		case r == '\t', r >= ' ' && r <= '~', wide && r > '~' && unicode.IsPrint(r) && (r != utf8.RuneError || n > 1):
 			b.WriteString(s[:n])
 		case r == utf8.RuneError && n == 1, r < ' ', r == 0x7f:
-			b.WriteString(escapeByte(s[0]))
+			fmt.Fprintf(&b, `\x%02x`, s[0])
 		case r <= 0xffff:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
@@ -37,15 +38,4 @@ func Printable(s string, wide bool) string {
 		s = s[n:]
 	}
 	return b.String()
-}
-
-// escapeByte writes a byte as Go would in a string.
-func escapeByte(c byte) string {
-	switch c {
-	case '\n':
-		return `\n`
-	case '\r':
-		return `\r`
-	}
-	return fmt.Sprintf(`\x%02x`, c)
 }
