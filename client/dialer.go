@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"parley/protocol"
 )
 
 // What holds where a Dialer does not say otherwise.
@@ -16,6 +18,8 @@ const (
 	defaultSilence = 300 * time.Millisecond
 	// defaultMaxMessage bounds what a server can make us hold.
 	defaultMaxMessage = 1 << 20
+	// defaultMaxPickle is as much for pickles, of which each byte may cost 200 whenever one is looked at.
+	defaultMaxPickle = 64 << 10
 )
 
 // A Dialer connects to servers and reads their greetings. The zero value will do.
@@ -28,7 +32,7 @@ type Dialer struct {
 	Silence time.Duration
 	// Timeouts bound the phases up to the greeting, ten seconds each where it says zero. A context may be stricter.
 	Timeouts Timings
-	// MaxMessage is how many bytes a message may have, the greeting too; zero: 1 MiB.
+	// MaxMessage is how many bytes a message may have, the greeting too; zero: 1 MiB, and 64 KiB of a pickle.
 	MaxMessage int
 	// Resolver looks up names; nil: the system's.
 	Resolver *net.Resolver
@@ -42,6 +46,14 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 // timeout is how long a phase may take: Timeouts has it, and zero means ten seconds. The context of a call may be shorter.
 func (d *Dialer) timeout(p Phase) time.Duration {
 	return cmp.Or(*d.Timeouts.of(p), defaultTimeout)
+}
+
+// maxMessage is how many bytes a message of the wire may have.
+func (d *Dialer) maxMessage(wire string) int {
+	if wire == protocol.PickleName {
+		return cmp.Or(d.MaxMessage, defaultMaxPickle)
+	}
+	return cmp.Or(d.MaxMessage, defaultMaxMessage)
 }
 
 // Dial connects to a server, on any of the addresses of its name, and reads its greeting if there is one. The error is an

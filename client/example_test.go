@@ -192,11 +192,3 @@ func ExampleStats() {
 	// connect  min=1.0ms avg=5.5ms p50=5.0ms p90=9.0ms p99=10.0ms max=10.0ms
 	// total    min=1.0ms avg=5.5ms p50=5.0ms p90=9.0ms p99=10.0ms max=10.0ms
 }
-
-func ExamplePrintable() {
-	fmt.Println(protocol.Printable("\x1b[2J Grüße", false))
-	fmt.Println(protocol.Printable("\x1b[2J Grüße", true))
-	// Output:
-	// \x1b[2J Gr\u00fc\u00dfe
-	// \x1b[2J Grüße
-}

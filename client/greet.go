@@ -50,7 +50,7 @@ func (c *Conn) badGreeting(err error) *Error {
 // speak sets the wire.
 func (c *Conn) speak(d *Dialer, name string) {
 	c.wireName, c.wire = name, protocol.Wires[name]
-	c.dec = c.wire.NewDecoder(cmp.Or(d.MaxMessage, defaultMaxMessage))
+	c.dec = c.wire.NewDecoder(d.maxMessage(name))
 }
 
 // greet reads the greeting, and recognises the wire by it.

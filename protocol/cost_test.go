@@ -16,7 +16,7 @@ func TestHostileCost(t *testing.T) {
 	const kib = 1 << 10
 	const values = 200 * 8 * kib
 	// The target is 1 ms. The rest is for a machine that is busy with other tests.
-	most := 5 * time.Millisecond
+	most := 20 * time.Millisecond
 	if raceDetector {
 		most *= 20 // It makes memory dear.
 	}
@@ -66,21 +66,21 @@ func TestHostileCost(t *testing.T) {
 		{"text that is encoded 500 times, one tuple", pickle, "c_codecs\nencode\n\x94" + text(4000) + "X\x06\x00\x00\x00latin1\x86\x94(" + repeat("h\x00h\x01R", 500) + "t.", 64 * kib},
 		{"text in 2,000 places", pickle, "(" + text(4000) + "\x94" + repeat("h\x00", 2000) + "t.", 64 * kib},
 		// These are values, or it takes their values to tell that they are not: og-rek has up to 200 bytes for each byte.
-		{"dict of 20 keys in 4,000 places", pickle, "(}\x94(" + twenty.String() + "u" + repeat("h\x00", 4000) + "t.", values},
-		{"dict of 1,000 keys in itself", pickle, "}\x94(" + keys.String()[:4000] + "K\x01h\x00u.", values},
+		{"dict of 20 keys in 4,000 places", pickle, "(}\x94(" + twenty.String() + "u" + repeat("h\x00", 4000) + "t.", 640 * kib},
+		{"dict of 1,000 keys in itself", pickle, "}\x94(" + keys.String()[:4000] + "K\x01h\x00u.", 640 * kib},
 		{"8,000 lists", pickle, repeat("]", 8000) + ".", values},
 		{"8,000 dicts", pickle, repeat("}", 8000) + ".", values},
 		{"list of 8,000 dicts", pickle, "](" + repeat("}", 8000) + "e.", values},
 		{"tuple of 8,000 dicts", pickle, "(" + repeat("}", 8000) + "t.", values},
-		{"tuple of 4,000 lists in the memo", pickle, "(" + repeat("]\x94", 4000) + "t.", values},
+		{"tuple of 4,000 lists in the memo", pickle, "(" + repeat("]\x94", 4000) + "t.", 640 * kib},
 		{"tuple of 1,200 that are read again", pickle, "(" + read.String()[:1023*8] + "t.", values},
 		{"2,000 keys", pickle, "}(" + keys.String() + "u.", values},
 		{"1,300 dicts of one key, one in two places", pickle, "(" + "}\x94" + repeat("}K\x01Ns", 1300) + "h\x00t.", values},
 		{"dict of 20 keys in 1,000 places", pickle, "(}\x94(" + twenty.String() + "u" + repeat("h\x00", 1000) + repeat("N", 6000) + "t.", values},
-		{"text in 7 places", pickle, "(" + text(4000) + "\x94" + repeat("h\x00", 6) + "t.", values},
-		{"60 binary integers", pickle, "(" + repeat("\x8a\x7f"+repeat("q", 127), 60) + "t.", values},
-		{"30 binary integers", pickle, "(" + repeat("\x8a\xff"+repeat("q", 255), 30) + "t.", values},
-		{"decimal integers", pickle, "(" + repeat("L"+repeat("7", 4000)+"L\n", 2) + "t.", values},
+		{"text in 7 places", pickle, "(" + text(4000) + "\x94" + repeat("h\x00", 6) + "t.", 640 * kib},
+		{"60 binary integers", pickle, "(" + repeat("\x8a\x7f"+repeat("q", 127), 60) + "t.", 640 * kib},
+		{"30 binary integers", pickle, "(" + repeat("\x8a\xff"+repeat("q", 255), 30) + "t.", 640 * kib},
+		{"decimal integers", pickle, "(" + repeat("L"+repeat("7", 4000)+"L\n", 2) + "t.", 640 * kib},
 		{"depth 10,001", json, strings.Repeat("[", 10_001), 64 * kib},
 		{"depth 10,000", json, strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), 512 * kib},
 		{"no quote", json, "\"" + strings.Repeat("x", 1_000_000) + "\n", 64 * kib},

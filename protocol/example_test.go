@@ -206,3 +206,11 @@ func ExampleError() {
 	fmt.Println(err)
 	// Output: ERR line_too_long limit=8192
 }
+
+func ExamplePrintable() {
+	fmt.Println(protocol.Printable("\x1b[2J Grüße", false))
+	fmt.Println(protocol.Printable("\x1b[2J Grüße", true))
+	// Output:
+	// \x1b[2J Gr\u00fc\u00dfe
+	// \x1b[2J Grüße
+}
