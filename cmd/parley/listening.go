@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"parley/protocol"
 )
 
 // listenTimeout bounds the look-up of the names that are listened on.
@@ -76,14 +78,24 @@ func addresses(sockets []net.Listener) string {
 	return strings.Join(all, ", ")
 }
 
-// try is a command that converses with the listener.
+// try is a command that converses with the listener: nc, but for pickles, which nobody types.
 func (s serving) try() string {
 	socket := s.sockets[0]
-	if socket.Addr().Network() == "unix" {
-		return "nc -U " + socket.Addr().String()
+	peer, nc := "unix:"+socket.Addr().String(), "nc -U "+socket.Addr().String()
+	if socket.Addr().Network() != "unix" {
+		peer = reachable(socket, s.config.Host)
+		host, port, _ := net.SplitHostPort(peer)
+		nc = "nc " + host + " " + port
 	}
-	host, port, _ := net.SplitHostPort(reachable(socket, s.config.Host))
-	return "nc " + host + " " + port
+	switch {
+	case s.config.Wire == protocol.PickleName && s.config.Greeting:
+		return "parley connect " + peer
+	case s.config.Wire == protocol.PickleName:
+		return "parley connect --wire=pickle " + peer // There is nothing to tell the wire by.
+	case s.config.Wire == protocol.JSONName && s.config.Handler != "chat":
+		return `echo '{"a":1}' | ` + nc
+	}
+	return nc
 }
 
 // reachable is an address at which a socket can be reached from this machine. written is the host it was asked to listen
