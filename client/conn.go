@@ -15,24 +15,26 @@ import (
 // A Conn is a conversation with a server. One goroutine may receive while another one sends.
 type Conn struct {
 	// Static once it is made.
-	nc         net.Conn
-	address    Address
-	wireName   string
-	wire       protocol.Wire
-	greeting   protocol.Greeting
-	noGreeting error     // why there is none
-	stands     time.Time // when the connection did
-	timings    Timings
+	nc      net.Conn
+	address Address
+	stands  time.Time // when the connection did
+	timings Timings
 
 	// Owned by the receiver.
-	dec     protocol.Decoder
-	buf     []byte
-	first   []byte // what came in place of a greeting; nil: nothing, or Receive has returned it
-	readErr error  // nothing more can be read
-	ended   bool   // what stood unfinished at the end has been looked at
+	greeting   protocol.Greeting
+	noGreeting error // why there is none
+	wireName   string
+	wire       protocol.Wire
+	dec        protocol.Decoder
+	late       *lateness // a greeting may yet come; nil: no more
+	buf        []byte
+	first      []byte // what came in place of a greeting; nil: nothing, or Receive has returned it
+	readErr    error  // nothing more can be read
+	ended      bool   // what stood unfinished at the end has been looked at
 
 	// Owned by the sender.
-	out []byte
+	sends protocol.Wire
+	out   []byte
 }
 
 const (
@@ -43,7 +45,7 @@ const (
 	maxKeptOutput = 64 << 10
 )
 
-// Wire is the name of the wire format.
+// Wire is the name of the wire format. Like Greeting, it is for the receiver to ask: a late greeting may tell it.
 func (c *Conn) Wire() string { return c.wireName }
 
 // Timings are those of the phases up to the greeting.
@@ -65,22 +67,33 @@ func (c *Conn) Fields(msg []byte) ([]protocol.Field, bool) { return c.wire.Field
 // in good order; any other error is an *Error. One of kind Told comes with its message, and says that the server has said ERR.
 // Most often the end follows, but an echo may have said it.
 //
+// The greeting of a server that was silent when we dialled is a message, if it is the first one, and from then on Greeting has it.
+//
 // When it was ctx that ended, Receive may be called again, and nothing is lost.
 func (c *Conn) Receive(ctx context.Context) ([]byte, error) {
-	msg := c.first
-	c.first = nil
-	if msg == nil {
-		var err error
-		if msg, _, err = c.next(ctx); errors.Is(err, io.EOF) {
-			return nil, io.EOF
-		} else if err != nil {
-			return nil, newError(Answer, c.address, c.timings, err)
-		}
+	msg, err := c.receive(ctx)
+	if errors.Is(err, io.EOF) {
+		return nil, io.EOF
+	}
+	if err != nil {
+		return nil, newError(Answer, c.address, c.timings, err)
 	}
 	if told, ok := c.wire.ParseError(msg); ok {
 		return msg, newError(Answer, c.address, c.timings, told)
 	}
 	return msg, nil
+}
+
+func (c *Conn) receive(ctx context.Context) ([]byte, error) {
+	if msg := c.first; msg != nil {
+		c.first = nil
+		return msg, nil
+	}
+	if c.late != nil {
+		return c.receiveLate(ctx)
+	}
+	msg, _, err := c.next(ctx)
+	return msg, err
 }
 
 // next returns the next message, and whether it has an end of its own rather than the end of the server's side.
@@ -140,14 +153,14 @@ func (c *Conn) notTheWire(err error) error {
 
 // Send sends text as one message. That the raw wire puts a newline behind it is what netcat would do, too.
 func (c *Conn) Send(ctx context.Context, text string) error {
-	c.out = c.wire.AppendText(c.out[:0], text)
+	c.out = c.sends.AppendText(c.out[:0], text)
 	return c.write(ctx)
 }
 
 // Register tells the server who we are, as clients of a register listener do: a dict with name and email on the wires that know
 // such a thing, on the others a line of words, in which no value has a space. What is empty is left out.
 func (c *Conn) Register(ctx context.Context, name, email string) error {
-	c.out = appendRegistration(c.out[:0], c.wire, name, email)
+	c.out = appendRegistration(c.out[:0], c.sends, name, email)
 	return c.write(ctx)
 }
 

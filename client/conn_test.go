@@ -305,3 +305,62 @@ func TestErrorIsPrintable(t *testing.T) {
 		}
 	}
 }
+
+// A greeting that comes when nobody waits for it any more is the first message, and Greeting has it then. Calling Receive off
+// while it is half there loses nothing.
+func TestReceive_lateGreeting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			asked  string
+			pieces []string
+			want   []string
+			wire   string
+			id     uint64
+		}{
+			{"", []string{"HEL", "LO clientid=7\nhi\n"}, []string{"HELLO clientid=7", "hi"}, protocol.TextName, 7},
+			{"", []string{"HELLO you\n", "hi\n"}, []string{"HELLO you", "hi"}, protocol.TextName, 0},
+			{"", []string{"hi\n", "HELLO clientid=7\n"}, []string{"hi\n", "HELLO clientid=7\n"}, protocol.RawName, 0},
+			{"", []string{"HEL"}, []string{"HEL"}, protocol.RawName, 0},
+			{protocol.JSONName, []string{`{"client`, "id\":7}\n17\n"}, []string{`{"clientid":7}`, "17"}, protocol.JSONName, 7},
+		} {
+			server, nc := net.Pipe()
+			conn, err := client.Dialer{Wire: tt.asked}.Converse(t.Context(), nc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Greeting(); !errors.Is(err, client.ErrSilent) {
+				t.Errorf("%q: Greeting = %v", tt.pieces, err)
+			}
+			go func() {
+				for _, p := range tt.pieces {
+					_, _ = io.WriteString(server, p)
+					time.Sleep(time.Second)
+				}
+				server.Close()
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+			var got []string
+			for {
+				msg, err := conn.Receive(ctx)
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err == nil {
+					got = append(got, conn.Text(msg))
+				} else if e, ok := errors.AsType[*client.Error](err); !ok || e.Kind != client.Timeout {
+					t.Errorf("%q: %v", tt.pieces, err)
+					break
+				}
+				cancel()
+				ctx, cancel = context.WithTimeout(t.Context(), time.Second/2)
+			}
+			cancel()
+			greeting, err := conn.Greeting()
+			if diff := cmp.Diff(tt.want, got); diff != "" || conn.Wire() != tt.wire || greeting.ClientID != tt.id || (err == nil) != (tt.id != 0) {
+				t.Errorf("%q: wire %s, greeting %+v, %v (-want +got):\n%s", tt.pieces, conn.Wire(), greeting, err, diff)
+			}
+			conn.Close()
+		}
+	})
+}

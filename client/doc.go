@@ -20,6 +20,8 @@
 //	   |
 //	answer ..... Send, Receive
 //
+// A greeting of the text wire that comes later than that is recognised if it is the first that comes.
+//
 // Whatever fails is an *Error, which has the phase and one Kind out of a closed set; classify is the one place that tells
 // the kinds apart. What a firewall makes of a connection on Linux, as seen with nftables:
 //

@@ -49,8 +49,14 @@ func (c *Conn) badGreeting(err error) *Error {
 
 // speak sets the wire.
 func (c *Conn) speak(d *Dialer, name string) {
+	c.hear(name, d.maxMessage(name))
+	c.sends = c.wire
+}
+
+// hear makes the wire the one of what is received.
+func (c *Conn) hear(name string, maxMessage int) {
 	c.wireName, c.wire = name, protocol.Wires[name]
-	c.dec = c.wire.NewDecoder(d.maxMessage(name))
+	c.dec = c.wire.NewDecoder(maxMessage)
 }
 
 // greet reads the greeting, and recognises the wire by it.
@@ -63,6 +69,7 @@ func (c *Conn) greet(ctx context.Context, d *Dialer) error {
 	first, err := c.firstBytes(ctx, silence)
 	if errors.Is(err, ErrSilent) {
 		c.speak(d, cmp.Or(d.Wire, protocol.RawName))
+		c.late = &lateness{recognise: d.Wire == "", maxText: d.maxMessage(protocol.TextName)}
 		return nil
 	}
 	if err != nil {
@@ -110,9 +117,51 @@ func (c *Conn) firstBytes(ctx, silence context.Context) ([]byte, error) {
 	return c.buf[:n], nil
 }
 
+// A lateness is what there is to know of a greeting that may yet come.
+type lateness struct {
+	recognise bool // it may be of the text wire, where no wire is asked for; what is sent is the same on that and the raw one
+	maxText   int  // bytes of a message of the text wire
+	n         int  // bytes in buf, too few to tell
+}
+
+// receiveLate receives the first message of a server that was silent.
+func (c *Conn) receiveLate(ctx context.Context) ([]byte, error) {
+	late := c.late
+	for late.recognise && (late.n == 0 || recognise(c.buf[:late.n]) == "") {
+		n, err := c.read(ctx, c.buf[late.n:])
+		late.n += n
+		if errors.Is(err, io.EOF) {
+			c.readErr = io.EOF
+			break
+		}
+		if err != nil && n == 0 {
+			return nil, err
+		}
+	}
+	first := c.buf[:late.n]
+	late.n = 0
+	if late.recognise {
+		late.recognise = false
+		if recognise(first) == protocol.TextName {
+			c.hear(protocol.TextName, late.maxText)
+		}
+		c.dec.Feed(first)
+	}
+	msg, whole, err := c.next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.late = nil
+	if greeting, noGreeting := c.wire.ParseGreeting(msg); noGreeting == nil && whole {
+		c.greeting, c.noGreeting = greeting, nil
+	}
+	return msg, nil
+}
+
 // lateGreeting waits for what a server says that was silent, and takes it for a greeting after all if it is one: a server, or its
 // network, may be slow. Of other wires than text it is too late for that.
 func (c *Conn) lateGreeting(ctx context.Context, d *Dialer) error {
+	c.late = nil
 	first, err := c.firstBytes(ctx, ctx)
 	if err != nil {
 		if errors.Is(err, ErrSilent) {
