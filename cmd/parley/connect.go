@@ -41,8 +41,8 @@ act on it.
 
 The conversation ends when the server closes it, after the line EXIT, which is
 sent, and at the end of the input. Then our side is ended, and what the server
-still answers is printed. If something goes wrong, one line says what, and the
-exit status is that of "parley probe".`,
+still answers is printed. Ctrl-C ends it at once. If something goes wrong, one
+line says what, and the exit status is that of "parley probe".`,
 		Example: `  parley connect 10.0.0.5:12000
   parley connect 10.0.0.5 12000 -m "hello"
   parley connect 10.0.0.5:12000 --name Ada --email ada@example.org`,
@@ -105,6 +105,13 @@ func (c *connectCommand) run(ctx context.Context, interrupt func()) error {
 	screen := &printer{w: c.stdout, wide: isUTF8(c.environ), raw: conn.Wire() == protocol.RawName}
 	defer screen.end()
 	talk.show = screen.show
+	talk.greeted = func() {
+		if !c.oneShot {
+			hello = screen.w // It may be a terminal by now, on which a line is being typed.
+		}
+		fmt.Fprintln(hello, introduction(c.address, conn))
+		screen.raw = screen.raw && conn.Wire() == protocol.RawName
+	}
 	if c.oneShot {
 		return talk.hold(ctx, once(c.message))
 	}
@@ -115,6 +122,9 @@ func (c *connectCommand) run(ctx context.Context, interrupt func()) error {
 	} else {
 		talk.stay = c.name != "" || c.email != ""
 		err = talk.hold(ctx, lines(c.stdin))
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Kind == client.Failed && ctx.Err() != nil {
+		return nil // Ctrl-C is a way to leave, and with --name the only one.
 	}
 	if talk.serverEnded {
 		fmt.Fprintln(c.stderr, "the server has closed the conversation")

@@ -20,6 +20,7 @@ type conversation struct {
 	conn    *client.Conn
 	address client.Address
 	show    func(text string) // prints what comes
+	greeted func()            // does so when it is a late greeting
 	stay    bool              // the end of the input is not ours: listen on
 	timeout time.Duration     // for sending a line, and for what comes after our end
 
@@ -60,6 +61,7 @@ func (c *conversation) hold(ctx context.Context, input <-chan string) error {
 // then.
 func (c *conversation) listen(ctx context.Context) error {
 	var told error
+	_, silent := c.conn.Greeting()
 	for {
 		msg, err := c.conn.Receive(ctx)
 		e, _ := errors.AsType[*client.Error](err)
@@ -72,6 +74,11 @@ func (c *conversation) listen(ctx context.Context) error {
 			told = err
 		default:
 			return err
+		}
+		if _, noGreeting := c.conn.Greeting(); silent != nil && noGreeting == nil {
+			silent = nil
+			c.greeted()
+			continue
 		}
 		c.show(c.conn.Text(msg))
 	}

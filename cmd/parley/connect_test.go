@@ -150,17 +150,69 @@ func TestConnectSendTimeout(t *testing.T) {
 	c.Close()
 }
 
-// Interrupted, it says so.
+// Interrupted, it leaves; with --name, where the end of the input is not ours, that is how one leaves.
 func TestConnectInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, words := range [][]string{nil, {"--name=Ada"}} {
+		s := newStranger(t)
+		k := newTalk(t, append([]string{s.address}, words...)...)
+		c := s.accept(strangersGreeting)
+		k.stdout.await(t, `^connected`)
+		if words != nil {
+			must(t, c.wants("name=Ada"))
+			must(t, k.keyboard.Close())
+		}
+		must(t, c.send("a line\n"))
+		k.stdout.await(t, `^a line$`)
+		k.signal(syscall.SIGINT)
+		k.exits(0)
+		k.said(`connected .*\na line\n`, ``)
+		must(t, c.ends())
+	}
+}
+
+// Interrupted before there is an answer to -m, it says so.
+func TestConnectInterruptedMessage(t *testing.T) {
+	t.Parallel()
+	s := newStranger(t)
+	k := newTalk(t, s.address, "-m", "hi")
+	c := s.accept(strangersGreeting)
+	must(t, c.wants("hi"))
+	k.signal(syscall.SIGINT)
+	k.exits(1)
+	k.said(``, `connected .*\nparley: failed 127\.0\.0\.1:\d+: interrupted \(answer\)\n`)
+}
+
+// A greeting that is late is still one, if it is the first that comes; what is typed before it is sent at once.
+func TestConnectLateGreeting(t *testing.T) {
 	t.Parallel()
 	s := newStranger(t)
 	k := newTalk(t, s.address)
-	c := s.accept(strangersGreeting)
-	k.stdout.await(t, `^connected`)
-	k.signal(syscall.SIGINT)
-	k.exits(1)
-	k.said(`connected .*\n`, `parley: failed 127\.0\.0\.1:\d+: interrupted \(answer\)\n`)
-	must(t, c.ends())
+	c := s.accept("")
+	k.types("early\n")
+	must(t, c.wants("early"))
+	must(t, c.send("HELLO client"))
+	must(t, c.send("id=7 name=stranger handler=strange\nan answer\nanother"))
+	must(t, c.halfClose())
+	k.exits(0)
+	k.said(`connected to \S+: no greeting\nconnected to \S+: client ID 7, handler strange on stranger\nan answer\nanother\n`,
+		`the server has closed the conversation\n`)
+}
+
+// What is not a greeting, or not the first that comes, is what it is.
+func TestConnectNoLateGreeting(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"HELLO world\n", "HELL\nHELLO clientid=7\n"} {
+		s := newStranger(t)
+		k := newTalk(t, s.address)
+		c := s.accept("")
+		k.types("early\n")
+		must(t, c.wants("early"))
+		must(t, c.send(first))
+		must(t, c.halfClose())
+		k.exits(0)
+		k.said(`connected to \S+: no greeting\n`+first, `the server has closed the conversation\n`)
+	}
 }
 
 // Nothing that a server says makes the terminal do anything but show it, and what is no greeting is only what it is.
