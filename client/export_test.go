@@ -16,3 +16,6 @@ func (d Dialer) On(dial func(ctx context.Context, network, address string) (net.
 	d.dial = dial
 	return d
 }
+
+// NewFinder returns the find of a finder.
+func NewFinder(text string) func(piece string) bool { return newFinder(text).find }
