@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +19,8 @@ type Probe struct {
 	// Message is what is sent; {i} in it is the probe's number in its series, from 0. Empty: "parley probe {i}", but nothing to a
 	// chat, where others would read it.
 	Message string
+	// Blank says that an empty Message is what it is: an empty message.
+	Blank bool
 	// Quiet says that nothing is sent. Where there is no greeting either, our side is ended and the server is to end its own: an
 	// open port alone says only that the system takes connections.
 	Quiet bool
@@ -129,15 +130,15 @@ func (v *Verdict) greeted(conn *Conn) {
 // ask sends the message and waits for what has to come back. It is false when nothing has.
 func (p *Probe) ask(ctx context.Context, conn *Conn, i int, v *Verdict) (answered bool, err error) {
 	message := p.Message
-	if message == "" && conn.greeting.Handler != "chat" {
-		message = defaultMessage
-	}
+	unsaid := message == "" && !p.Blank
 	switch {
 	case p.Quiet && v.Greeting == nil:
 		err := conn.ends(ctx)
 		return err == nil, err
-	case p.Quiet, message == "":
+	case p.Quiet, unsaid && conn.greeting.Handler == "chat":
 		return false, nil
+	case unsaid:
+		message = defaultMessage
 	}
 	message = strings.ReplaceAll(message, "{i}", strconv.Itoa(i))
 	sendErr := conn.Send(ctx, message)
@@ -188,6 +189,7 @@ func unlessTold(err, sendErr error) error {
 
 // answers waits for the answer to message; sendErr is how sending that went.
 func (c *Conn) answers(ctx context.Context, message string, expected expectation, sendErr error) error {
+	wanted := newFinder(message)
 	var said []byte
 	for {
 		msg, err := c.Receive(ctx)
@@ -204,11 +206,12 @@ func (c *Conn) answers(ctx context.Context, message string, expected expectation
 			return nil
 		}
 		// On the raw wire an answer may come in pieces; on the others a message is whole.
-		said = append(said, c.Text(msg)...)
-		if strings.Contains(string(said), message) {
+		text := c.Text(msg)
+		if wanted.find(text) {
 			return nil
 		}
-		if c.wireName != protocol.RawName || slices.Contains(said, '\n') || len(said) > len(message)+maxAnswer {
+		said = append(said, text...)
+		if c.wireName != protocol.RawName || strings.Contains(text, "\n") || len(said) > len(message)+maxAnswer {
 			return c.notEcho(said)
 		}
 	}

@@ -89,6 +89,7 @@ log line.`,
 	flags.StringVar(&p.greeting, "greeting", "auto", "on: there must be one, off: do not wait for it, auto: there may be one within 300 ms")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p.stdout = cmd.OutOrStdout()
+		p.probe.Blank = flags.Changed("message") && p.probe.Message == ""
 		p.series = flags.Changed("count") || flags.Changed("interval")
 		if flags.Changed("interval") && !flags.Changed("count") {
 			p.count = 0
@@ -115,7 +116,7 @@ func (p *probeCommand) check() error {
 		return fmt.Errorf("--timeout=%v: want more than 0", p.probe.Timeout)
 	case strings.ContainsAny(p.probe.Message, "\r\n"):
 		return errors.New("--message: one line is one message")
-	case p.probe.Quiet && p.probe.Message != "":
+	case p.probe.Quiet && (p.probe.Message != "" || p.probe.Blank):
 		return errors.New("--quiet sends no --message: leave one of them out")
 	}
 	for _, verdict := range p.expect {
