@@ -74,6 +74,13 @@ func parsePorts(s string) (first, last uint16, err error) {
 	return uint16(lo), uint16(hi), nil
 }
 
+// isTCP reports whether the address of a unix socket was meant for TCP: it has a
+// port, and no slash.
+func isTCP(address string) bool {
+	_, _, _, err := parseAddress(address)
+	return err == nil && !strings.HasPrefix(address, "@")
+}
+
 // maxPath is what fits into a socket address on Linux, which only says "invalid
 // argument" of a longer one.
 const maxPath = 107

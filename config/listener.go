@@ -161,6 +161,10 @@ func (l *Listener) parseAddress(address string) (err error) {
 	case "tcp":
 		l.Host, l.FirstPort, l.LastPort, err = parseAddress(address)
 	case "unix":
+		if isTCP(address) {
+			return fmt.Errorf("%q is a host and a port, and a unix socket has a path, as in /run/parley.sock (./%s is one, too); did you mean %s://%s?",
+				address, address, l.Handler, address)
+		}
 		if l.Path, err = url.PathUnescape(address); err == nil {
 			err = checkPath(l.Path)
 		}

@@ -39,6 +39,8 @@ func TestListenerAddresses(t *testing.T) {
 		{"echo+unix:///run/parley.sock", "unix /run/parley.sock", ""},
 		{"echo+unix://run/parley.sock", "unix run/parley.sock", ""},
 		{"echo+unix://@parley", "unix @parley", ""},
+		{"echo+unix://@a:1", "unix @a:1", ""},
+		{"echo+unix://./:1", "unix ./:1", ""},
 		{"echo+unix:///a%20b%2Cc%3Fd%25e%C3%A9", "unix /a b,c?d%eé", ""},
 		{"echo+unix:///a:1#b", "unix /a:1#b", "echo+unix:///a:1%23b"},
 	}
@@ -205,6 +207,14 @@ func TestListenerFaults(t *testing.T) {
 		{"echo://me@home:80", `echo://me@home:80: "me@home"` + host},
 		{"echo://größe:80", `echo://größe:80: "größe"` + host},
 		{"echo+unix://", `echo+unix://: "" is not a path, as in /run/parley.sock, or @name for an abstract one`},
+		{
+			"echo+unix://:12000",
+			`echo+unix://:12000: ":12000" is a host and a port, and a unix socket has a path, as in /run/parley.sock (./:12000 is one, too); did you mean echo://:12000?`,
+		},
+		{
+			"echo+unix://localhost:9000-9009",
+			`echo+unix://localhost:9000-9009: "localhost:9000-9009" is a host and a port, and a unix socket has a path, as in /run/parley.sock (./localhost:9000-9009 is one, too); did you mean echo://localhost:9000-9009?`,
+		},
 		{"echo+unix://@", `echo+unix://@: "@" is not a path, as in /run/parley.sock, or @name for an abstract one`},
 		{"echo+unix:///%zz", `echo+unix:///%zz: invalid URL escape "%zz"`},
 		{"echo+unix:///a%00b", `echo+unix:///a%00b: "/a\x00b" is not a path: it holds a zero byte`},
