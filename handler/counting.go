@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -45,18 +46,25 @@ type client struct {
 	addr net.Addr
 }
 
-func (c *counting) Serve(s Session) error {
+func (c *counting) Serve(s Session) (err error) {
 	number, ok := c.enter(s)
 	if !ok {
 		return ErrFull
 	}
+	// A client leaves by a panic, too: else the daemon would wait for it for good.
+	defer func() {
+		report := c.leave()
+		if report == nil {
+			return
+		}
+		if p := recover(); p != nil { // Only who returns can say that all have left, so that the server does not see this panic.
+			s.Logger().Error("handler panicked", zap.String("panic", fmt.Sprint(p)), zap.ByteString("stack", debug.Stack()))
+		}
+		err = Finished{Report: report}
+	}()
 	ip, port := split(s.RemoteAddr())
 	s.Logger().Info("client counted", zap.Int("number", number), zap.String("ip", ip), zap.String("port", port))
-	err := c.echo.Serve(s)
-	if report := c.leave(); report != nil {
-		return Finished{Report: report}
-	}
-	return err
+	return c.echo.Serve(s)
 }
 
 // enter gives the client its number, from 1; it is false when there is no room.

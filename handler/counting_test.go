@@ -103,6 +103,32 @@ func TestCounting_lostClient(t *testing.T) {
 	}
 }
 
+// TestCounting_panic: one whose conversation panics has left, be it the last one or not.
+func TestCounting_panic(t *testing.T) {
+	t.Parallel()
+	oh := func() { panic("oh") }
+	for _, panics := range [][]bool{{true, false}, {false, true}, {true, true}} {
+		h := newHandler(t, "counting", handler.Options{"limit": {"2"}})
+		for i, p := range panics {
+			s := &session{id: uint64(i + 1), addr: &net.TCPAddr{IP: net.IPv6loopback, Port: i + 1}}
+			if p {
+				s.wait = oh
+			}
+			err, value := func() (err error, value any) {
+				defer func() { value = recover() }()
+				return h.Serve(s), nil
+			}()
+			var want error
+			if i == 1 {
+				want = handler.Finished{Report: []string{"client 1 of 2: clientid=1 ip=::1 port=1", "client 2 of 2: clientid=2 ip=::1 port=2"}}
+			}
+			if diff := cmp.Diff(want, err); diff != "" || (value == "oh") != (p && i == 0) {
+				t.Errorf("%v: client %d: panic %v, Serve (-want +got):\n%s", panics, i+1, value, diff)
+			}
+		}
+	}
+}
+
 // TestCounting_unixSocket: the clients of a unix socket have no address.
 func TestCounting_unixSocket(t *testing.T) {
 	t.Parallel()
