@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,9 +64,8 @@ line says what, and the exit status is that of "parley probe".`,
 		if c.address, err = peerAddress(args); err != nil {
 			return err
 		}
-		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+		ctx, stop := untilSignal(cmd.Context())
 		defer stop()
-		context.AfterFunc(ctx, stop) // A second signal ends at once.
 		return connectError(c.run(ctx, stop))
 	}
 	return cmd

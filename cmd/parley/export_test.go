@@ -5,3 +5,6 @@ func Main() { main() }
 
 // ListenError is listenError.
 var ListenError = listenError
+
+// MergeSignals is mergeSignals.
+var MergeSignals = mergeSignals

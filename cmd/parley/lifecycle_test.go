@@ -69,6 +69,7 @@ func TestSecondSignal(t *testing.T) {
 	must(t, c.send("a line that is begun and not"))
 	eventually(t, "it has come in", func() bool { return d.scrape().sum("parley_received_bytes_total") > 0 })
 	d.signal(syscall.SIGINT)
+	told := time.Now()
 	d.stdout.await(t, `"msg":"stopping","signal":"interrupt"`)
 	eventually(t, "connections are refused", func() bool {
 		late, err := connect(d.addresses[0])
@@ -77,11 +78,33 @@ func TestSecondSignal(t *testing.T) {
 		}
 		return errors.Is(err, syscall.ECONNREFUSED)
 	})
+	eventually(t, "a signal of the same kind is another one", func() bool { return time.Since(told) > 100*time.Millisecond })
 	if !d.running() {
 		t.Error("the client was not waited for")
 	}
 	d.signal(syscall.SIGINT)
 	d.exits(1)
+}
+
+// A signal that comes twice, as from timeout(1), which sends it to its child and to the process group, does not end the drain.
+func TestSameSignal(t *testing.T) {
+	t.Parallel()
+	const delay = 300 * time.Millisecond
+	for try := range 10 {
+		d := serve(t, "PARLEY_DRAIN_DELAY="+delay.String(), "echo://127.0.0.1:0")
+		began := time.Now()
+		d.signal(syscall.SIGTERM)
+		d.signal(syscall.SIGTERM)
+		if apart := time.Since(began); apart > 20*time.Millisecond && try < 9 { // The machine was busy.
+			continue
+		}
+		d.exits(0)
+		d.stdout.await(t, `"msg":"stopped","drained":0,"cut":0,`)
+		if got := time.Since(began); got < delay {
+			t.Errorf("ended after %v, before the delay of %v was over", got, delay)
+		}
+		return
+	}
 }
 
 // Those who are still there when the time is up are cut, and counted.

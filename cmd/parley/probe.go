@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -180,9 +178,8 @@ func (p *probeCommand) aim(args, environ []string) (err error) {
 
 // run probes and prints what comes of it.
 func (p *probeCommand) run(ctx context.Context) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop) // A second signal ends at once.
 
 	stats := client.NewStats(p.probe.Address)
 	var failed error
