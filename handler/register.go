@@ -12,8 +12,15 @@ var registerKind = Kind{
 	New:     func(Options) (Handler, error) { return register{}, nil },
 }
 
-// register is the server of the labs: a client sends a record with its name and email, and each message is
-// acknowledged by its number and size.
+// register is the server of the labs: a client sends a record with its name and email, and each message, whatever it says, is
+// acknowledged.
+//
+// Of a record, which is a dict, an object or words of the form key=value, two keys are taken, written just so: name and email.
+// They may come in one message or in several, a later one replaces what an earlier one said, and an empty one says nothing;
+// other keys are ignored. The server shows and logs 256 bytes of each, and "..." where there are more.
+//
+// The acknowledgement says the client's ID, which message of the client's it is, from 1, and how many bytes that has, without
+// what ends it on the wire.
 type register struct{}
 
 func (register) Serve(s Session) error {
