@@ -339,10 +339,15 @@ func TestReceive_lateGreeting(t *testing.T) {
 				}
 				server.Close()
 			}()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+			// receive waits for half a second, as the server speaks once a second.
+			receive := func() ([]byte, error) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+				defer cancel()
+				return conn.Receive(ctx)
+			}
 			var got []string
 			for {
-				msg, err := conn.Receive(ctx)
+				msg, err := receive()
 				if errors.Is(err, io.EOF) {
 					break
 				}
@@ -352,10 +357,7 @@ func TestReceive_lateGreeting(t *testing.T) {
 					t.Errorf("%q: %v", tt.pieces, err)
 					break
 				}
-				cancel()
-				ctx, cancel = context.WithTimeout(t.Context(), time.Second/2)
 			}
-			cancel()
 			greeting, err := conn.Greeting()
 			if diff := cmp.Diff(tt.want, got); diff != "" || conn.Wire() != tt.wire || greeting.ClientID != tt.id || (err == nil) != (tt.id != 0) {
 				t.Errorf("%q: wire %s, greeting %+v, %v (-want +got):\n%s", tt.pieces, conn.Wire(), greeting, err, diff)

@@ -114,9 +114,9 @@ func TestCounting_panic(t *testing.T) {
 			if p {
 				s.wait = oh
 			}
-			err, value := func() (err error, value any) {
+			value, err := func() (value any, err error) {
 				defer func() { value = recover() }()
-				return h.Serve(s), nil
+				return nil, h.Serve(s)
 			}()
 			var want error
 			if i == 1 {
