@@ -97,7 +97,8 @@
 // limit allows is too long at once. So are malformed, to keep what a message costs within bounds: an integer of more than
 // 255 bytes, or 4300 digits; a value nested more than 100 deep, or within itself; what shares so much that all of it, walked
 // through, has more than 8 times the values and bytes of the message, and 1024; a tuple as the key of a dict. And, as
-// og-rek would read them wrong: a list that is in two places, and, by protocol 0, half a surrogate pair.
+// og-rek would read them wrong: a list that is in two places, a dict with two keys that Python takes for one, like 1 and
+// True, and, by protocol 0, half a surrogate pair.
 //
 // Within these bounds each look at a message, one when it is received and one for its text or its fields, allocates at most 200
 // times its length, which is what many small values come to; one that is refused before og-rek runs it at most 64 KiB. For

@@ -190,6 +190,10 @@ func TestPickleDecoder(t *testing.T) {
 		// og-rek v1.3.0 would run the bytes of an integer of more than 127 as opcodes.
 		{name: "longest LONG1", pieces: []string{"\x8a\xff" + strings.Repeat("N", 255) + "."}, want: []string{"\x8a\xff" + strings.Repeat("N", 255) + "."}},
 		{name: "key twice", pieces: []string{"}(Fnan\nNFnan\nNu."}, want: []string{malformed("a dict with a key twice")}},
+		{name: "key twice, a number", pieces: []string{"}(K\x01NF1\nNu."}, want: []string{malformed("a dict with a key twice")}},
+		{name: "key twice, a bool", pieces: []string{"}(I00\nNF-0\nNu."}, want: []string{malformed("a dict with a key twice")}},
+		{name: "key twice, a long", pieces: []string{"}(L1000000000000000000000L\nNF1e21\nNu."}, want: []string{malformed("a dict with a key twice")}},
+		{name: "numbers as keys", pieces: []string{"}(K\x01NF1.5\nNI00\nNFinf\nNVa\nNu."}, want: []string{"}(K\x01NF1.5\nNI00\nNFinf\nNVa\nNu."}},
 		{name: "shared tuple", pieces: []string{sharedTuple}, want: []string{sharedTuple}},
 		{name: "list put again when filled", pieces: []string{"](Neq\x00h\x00\x86."}, want: []string{malformed("a list that is in two places, or within itself")}},
 		{name: "shared", pieces: []string{sharedList}, want: []string{malformed("a list that is in two places, or within itself")}},

@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	"errors"
+	"math"
 	"math/big"
 	"reflect"
 	"slices"
@@ -23,6 +24,7 @@ const (
 
 var (
 	errTooDeep      = malformed("nested deeper than %d, or within itself", maxPickleDepth)
+	errKeyTwice     = malformed("a dict with a key twice")
 	errPickleSpread = malformed("it amounts to more than %d times its length", pickleSpread)
 )
 
@@ -159,9 +161,12 @@ func (w *pickleWalker) walkDict(dict map[any]any, depth int) error {
 		return err
 	}
 	keys := w.dicts.keys(dict)
+	if sameNumber(keys) {
+		return errKeyTwice
+	}
 	for i, k := range keys {
 		if i > 0 && k.repr == keys[i-1].repr {
-			return malformed("a dict with a key twice") // There would be no order of the two.
+			return errKeyTwice // There would be no order of the two.
 		}
 		if _, err := pickleSize(k.key); err != nil {
 			return err
@@ -174,6 +179,48 @@ func (w *pickleWalker) walkDict(dict map[any]any, depth int) error {
 		}
 	}
 	return nil
+}
+
+// sameNumber reports whether two of the keys are equal in Python, and one key there, though they are of different types: True, 1
+// and 1.0.
+func sameNumber(keys []dictKey) bool {
+	var bools, ints, floats int
+	for _, k := range keys {
+		switch k.key.(type) {
+		case bool:
+			bools = 1
+		case int64, *big.Int:
+			ints = 1
+		case float64:
+			floats = 1
+		}
+	}
+	if bools+ints+floats < 2 {
+		return false
+	}
+	seen := map[string]bool{}
+	for _, k := range keys {
+		n := k.repr
+		switch v := k.key.(type) {
+		case bool:
+			n = "0"
+			if v {
+				n = "1"
+			}
+		case float64:
+			if v == math.Trunc(v) && !math.IsInf(v, 0) {
+				n = strconv.FormatFloat(v+0, 'f', 0, 64) // exactly; -0 is 0
+			}
+		case int64, *big.Int:
+		default:
+			continue
+		}
+		if seen[n] {
+			return true
+		}
+		seen[n] = true
+	}
+	return false
 }
 
 // A dictKey is a key of a dict, with its item.
