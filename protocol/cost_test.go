@@ -62,7 +62,7 @@ func TestHostileCost(t *testing.T) {
 		{"laughs in a key", pickle, "})\x94" + pairs.String() + "Ns.", 64 * kib},
 		{"8,000 in the memo", pickle, "N" + repeat("\x94", 8000) + ".", 64 * kib},
 		{"places that are read, but none is there", pickle, "N" + indexes.String() + ".", 64 * kib},
-		{"text that is encoded 500 times", pickle, "c_codecs\nencode\n\x94" + text(4000) + "\x94X\x06\x00\x00\x00latin1\x940((" + repeat("h\x00h\x01h\x02\x86R", 500) + "t.", 64 * kib},
+		{"text that is encoded 500 times", pickle, "(c_codecs\nencode\n\x94" + text(4000) + "\x94X\x06\x00\x00\x00latin1\x94\x86R" + repeat("h\x00h\x01h\x02\x86R", 500) + "t.", 64 * kib},
 		{"text that is encoded 500 times, one tuple", pickle, "c_codecs\nencode\n\x94" + text(4000) + "X\x06\x00\x00\x00latin1\x86\x94(" + repeat("h\x00h\x01R", 500) + "t.", 64 * kib},
 		{"text in 2,000 places", pickle, "(" + text(4000) + "\x94" + repeat("h\x00", 2000) + "t.", 64 * kib},
 		// These are values, or it takes their values to tell that they are not: og-rek has up to 200 bytes for each byte.
@@ -78,6 +78,7 @@ func TestHostileCost(t *testing.T) {
 		{"1,300 dicts of one key, one in two places", pickle, "(" + "}\x94" + repeat("}K\x01Ns", 1300) + "h\x00t.", values},
 		{"dict of 20 keys in 1,000 places", pickle, "(}\x94(" + twenty.String() + "u" + repeat("h\x00", 1000) + repeat("N", 6000) + "t.", values},
 		{"text in 7 places", pickle, "(" + text(4000) + "\x94" + repeat("h\x00", 6) + "t.", 640 * kib},
+		{"short text that is encoded 500 times", pickle, "(c_codecs\nencode\n\x94" + text(4) + "\x94X\x06\x00\x00\x00latin1\x94\x86R" + repeat("h\x00h\x01h\x02\x86R", 500) + "t.", 640 * kib},
 		{"60 binary integers", pickle, "(" + repeat("\x8a\x7f"+repeat("q", 127), 60) + "t.", 640 * kib},
 		{"30 binary integers", pickle, "(" + repeat("\x8a\xff"+repeat("q", 255), 30) + "t.", 640 * kib},
 		{"decimal integers", pickle, "(" + repeat("L"+repeat("7", 4000)+"L\n", 2) + "t.", 640 * kib},
