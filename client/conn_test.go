@@ -322,6 +322,8 @@ func TestReceive_lateGreeting(t *testing.T) {
 			{"", []string{"HELLO you\n", "hi\n"}, []string{"HELLO you", "hi"}, protocol.TextName, 0},
 			{"", []string{"hi\n", "HELLO clientid=7\n"}, []string{"hi\n", "HELLO clientid=7\n"}, protocol.RawName, 0},
 			{"", []string{"HEL"}, []string{"HEL"}, protocol.RawName, 0},
+			{"", []string{"HELLO clientid=7"}, []string{"HELLO clientid=7"}, protocol.TextName, 0}, // maybe half of 70
+			{protocol.RawName, []string{"HELLO clientid=7"}, []string{"HELLO clientid=7"}, protocol.RawName, 0},
 			{protocol.JSONName, []string{`{"client`, "id\":7}\n17\n"}, []string{`{"clientid":7}`, "17"}, protocol.JSONName, 7},
 		} {
 			server, nc := net.Pipe()

@@ -152,7 +152,10 @@ func (c *Conn) receiveLate(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	c.late = nil
-	if greeting, noGreeting := c.wire.ParseGreeting(msg); noGreeting == nil && whole {
+	if c.wireName == protocol.RawName || !whole {
+		return msg, nil
+	}
+	if greeting, noGreeting := c.wire.ParseGreeting(msg); noGreeting == nil {
 		c.greeting, c.noGreeting = greeting, nil
 	}
 	return msg, nil
