@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,8 +20,10 @@ type acceptor interface {
 
 // An arrival is a connection that was just accepted.
 type arrival struct {
-	t             transport
-	remote, local net.Addr
+	t      transport
+	from   netip.AddrPort // the client; IPv4 as such
+	remote net.Addr       // the client where it has no IP address
+	local  net.Addr       // what the client reached; nil when the system can't tell
 }
 
 // acceptor takes a socket over. It is the one place that chooses the transport.
@@ -66,5 +69,10 @@ func (a streamAcceptor) accept() (arrival, error) {
 	if err != nil {
 		return arrival{}, err
 	}
-	return arrival{newStream(nc, a.writeTimeout), nc.RemoteAddr(), nc.LocalAddr()}, nil
+	arrived := arrival{t: newStream(nc, a.writeTimeout), remote: nc.RemoteAddr(), local: nc.LocalAddr()}
+	if tcp, ok := arrived.remote.(*net.TCPAddr); ok {
+		from := tcp.AddrPort()
+		arrived.from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	}
+	return arrived, nil
 }

@@ -15,14 +15,14 @@ const MaxRefused = 512
 // that Shutdown takes, so that no connection slips by it.
 func (s *Server) admit(l *Listener, a arrival) {
 	c := newConn(l, a)
-	ip := remoteIP(c.remote)
-	c.capKey = capKey(ip)
+	ip := c.remote.Addr()
+	key := capKey(ip)
 
 	s.mu.Lock()
 	s.lastID++
 	c.id = s.lastID
 	l.tally.accepted++
-	reason, refused := s.refuses(l, c, ip)
+	reason, refused := s.refuses(l, ip, key)
 	started := true
 	if refused {
 		l.tally.closed[reason]++
@@ -32,8 +32,8 @@ func (s *Server) admit(l *Listener, a arrival) {
 			s.refused++
 		}
 	} else {
-		s.quota.take(c.capKey)
-		l.quota.take(c.capKey)
+		s.quota.take(key)
+		l.quota.take(key)
 		l.tally.active++
 	}
 	if started {
@@ -55,17 +55,17 @@ func (s *Server) admit(l *Listener, a arrival) {
 }
 
 // refuses returns the reason why a connection can't be served. The caller holds mu.
-func (s *Server) refuses(l *Listener, c *conn, ip netip.Addr) (Reason, bool) {
+func (s *Server) refuses(l *Listener, ip, key netip.Addr) (Reason, bool) {
 	switch {
 	case s.closed:
 		return ShuttingDown, true
 	case !l.Limits.allows(ip):
 		return Denied, true
 	}
-	if reason, refused := s.quota.refuses(c.capKey); refused {
+	if reason, refused := s.quota.refuses(key); refused {
 		return reason, true
 	}
-	return l.quota.refuses(c.capKey)
+	return l.quota.refuses(key)
 }
 
 // forget takes a connection that is closed off the books.
@@ -79,8 +79,9 @@ func (s *Server) forget(c *conn, reason Reason) {
 		s.refused--
 		return
 	}
-	s.quota.release(c.capKey)
-	l.quota.release(c.capKey)
+	key := capKey(c.remote.Addr())
+	s.quota.release(key)
+	l.quota.release(key)
 	l.tally.active--
 	l.tally.closed[reason]++
 }
@@ -95,7 +96,7 @@ func (s *Server) logRefused(c *conn, reason Reason) {
 		total := c.ln.tally.closed[reason]
 		s.mu.Unlock()
 		s.log.Warn("turning connections away", zap.String("reason", reason.String()), zap.String("listener", c.ln.Label),
-			zap.String("peer", addrString(c.remote)), zap.Uint64("so_far", total))
+			zap.String("peer", c.peer()), zap.Uint64("so_far", total))
 	})
 }
 
@@ -104,9 +105,9 @@ func (s *Server) logRefused(c *conn, reason Reason) {
 func (c *conn) dismiss() {
 	c.tell(c.ending.Load().reason)
 	c.t.close()
-	c.ln.tally.duration.Observe(float64(c.srv.now()-c.began) / 1e9)
-	c.srv.mu.Lock()
+	c.ln.tally.duration.Observe(float64(c.ln.srv.now()-c.began) / 1e9)
+	c.ln.srv.mu.Lock()
 	c.ln.tally.add(c.traffic())
-	c.srv.mu.Unlock()
+	c.ln.srv.mu.Unlock()
 	c.logEnd()
 }

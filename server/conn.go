@@ -16,67 +16,77 @@ import (
 	"parley/protocol"
 )
 
-// A conn is one connection, from admission to its log line. It is the handler.Session of its handler.
+// A conn is one connection, from admission to its log line. It is the handler.Session of its handler. Ten thousand may be
+// idle at a time: what few of them need is in extras.
 type conn struct {
 	// Static once it is admitted.
-	srv     *Server
-	ln      *Listener
-	t       transport
-	remote  net.Addr
-	local   net.Addr
-	capKey  netip.Addr // what caps count it by
-	id      uint64
-	began   int64 // Server.now
-	refused bool  // it was turned away and is only told so
+	ln     *Listener
+	t      transport
+	remote netip.AddrPort // the zero value: extras has it
+	local  net.Addr
+	id     uint64
+	began  int64 // Server.now
 
 	// Written by one goroutine at a time and read by whoever scrapes.
 	received, sent      atomic.Uint64 // bytes
 	messagesIn, replies atomic.Uint64
 	lastActive          atomic.Int64 // Server.now of the last message either way
 
-	// ending is set once, by whoever ends the connection first.
-	ending atomic.Pointer[ending]
-	// stage is where the connection's goroutine is with a piece of input.
-	stage atomic.Int32
-	// looping says that the handler is within Messages.
-	looping atomic.Bool
-
-	// ended says that the handler wants no more messages.
-	ended atomic.Bool
+	ending  atomic.Pointer[ending] // set once, by whoever ends the connection first
+	extras  atomic.Pointer[extras] // nil as long as nobody has asked for any
+	stage   atomic.Int32           // where the connection's goroutine is with a piece of input
+	looping atomic.Bool            // the handler is within Messages
+	ended   atomic.Bool            // the handler wants no more messages
+	over    atomic.Bool            // the context has ended, made or not yet made
 
 	// Owned by the connection's goroutine.
+	refused      bool // it was turned away and is only told so
 	conversing   bool // the handler has not returned
+	eof          bool // the client has ended its side
+	owing        bool // replies may have been gathered that nothing has sent yet
+	looked       bool // the drain has found the time up, and looked once more for input
 	dec          protocol.Decoder
 	yield        func([]byte) bool
 	armed        int64 // when the read deadline is set to, 0: never
 	lastInput    int64 // when the last piece came
 	messageBegan int64 // when the first byte of the unfinished message came; 0: none is
-	eof          bool  // the client has ended its side
-	owing        bool  // replies may have been gathered that nothing has sent yet
-	looked       bool  // the drain has found the time up, and looked once more for input
 
 	mu      sync.Mutex // guards what goes out
 	out     *[]byte    // replies gathered, from outputBuffers; nil: none
-	sendErr error      // nothing more can be sent
+	sendErr *ending    // why nothing more can be sent; nil: it can
+}
 
-	life   sync.Mutex // guards what is made only when asked for
-	over   bool
-	ctx    context.Context
-	cancel context.CancelFunc
-	logger *zap.Logger
-	// registered is nil until the client says who it is.
-	registered *registration
+// extras are what a connection has only when somebody has asked for it.
+type extras struct {
+	remote net.Addr // of a client that has no IP address
+
+	mu         sync.Mutex
+	ctx        context.Context
+	cancel     context.CancelFunc
+	logger     *zap.Logger
+	registered *registration // nil until the client says who it is
+}
+
+// extra returns the extras, which exist from then on.
+func (c *conn) extra() *extras {
+	if e := c.extras.Load(); e != nil {
+		return e
+	}
+	c.extras.CompareAndSwap(nil, new(extras))
+	return c.extras.Load()
 }
 
 func newConn(l *Listener, a arrival) *conn {
 	c := &conn{
-		srv:    l.srv,
 		ln:     l,
 		t:      a.t,
-		remote: a.remote,
+		remote: a.from,
 		local:  a.local,
 		dec:    l.Wire.NewDecoder(l.Limits.MaxMessage),
 		began:  l.srv.now(),
+	}
+	if !a.from.IsValid() {
+		c.extras.Store(&extras{remote: a.remote})
 	}
 	c.lastActive.Store(c.began)
 	return c
@@ -96,7 +106,7 @@ func (c *conn) welcome() {
 	if c.ln.Greeting {
 		c.greet()
 	}
-	c.ln.tally.handshake.Observe(float64(c.srv.now()-c.began) / 1e9)
+	c.ln.tally.handshake.Observe(float64(c.ln.srv.now()-c.began) / 1e9)
 	if due := c.due(protocol.Nothing); due != 0 {
 		c.arm(due)
 	}
@@ -121,9 +131,9 @@ func (c *conn) serve() {
 //
 //go:noinline
 func (c *conn) panicked(value any) {
-	c.srv.mu.Lock()
+	c.ln.srv.mu.Lock()
 	c.ln.tally.panics++
-	c.srv.mu.Unlock()
+	c.ln.srv.mu.Unlock()
 	c.Logger().Error("handler panicked", zap.String("panic", fmt.Sprint(value)), zap.ByteString("stack", debug.Stack()))
 	c.end(&ending{reason: Internal})
 }
@@ -134,7 +144,7 @@ func (c *conn) panicked(value any) {
 func (c *conn) conversed(err error) {
 	if finished, ok := errors.AsType[handler.Finished](err); ok {
 		select {
-		case c.srv.finished <- finished:
+		case c.ln.srv.finished <- finished:
 		default: // The first report ends the daemon.
 		}
 		err = nil

@@ -126,7 +126,7 @@ func (c *conn) cut() {
 
 // drainBy is when the drain ends the loop over the messages, 0 for never.
 func (c *conn) drainBy() int64 {
-	d := c.srv.drain.Load()
+	d := c.ln.srv.drain.Load()
 	switch {
 	case d == nil:
 		return 0
@@ -139,7 +139,7 @@ func (c *conn) drainBy() int64 {
 // takesMore reports whether a connection that has just taken input goes on. While the server drains, what is at hand is
 // still answered, but it waits for more only as long as drainBy allows.
 func (c *conn) takesMore(now int64) bool {
-	d := c.srv.drain.Load()
+	d := c.ln.srv.drain.Load()
 	if d == nil {
 		return true
 	}
@@ -163,6 +163,6 @@ func (c *conn) looksAgain(now int64) bool {
 	}
 	c.looked = true
 	c.armed = now + int64(lastLook)
-	c.t.setReadDeadline(c.srv.at(c.armed))
+	c.t.setReadDeadline(c.ln.srv.at(c.armed))
 	return true
 }

@@ -19,7 +19,7 @@ const (
 //
 //go:noinline
 func (c *conn) finish() {
-	defer c.srv.conversations.Done()
+	defer c.ln.srv.conversations.Done()
 	if c.conversing {
 		c.panicked(recover())
 	}
@@ -38,8 +38,8 @@ func (c *conn) finish() {
 		c.free(c.t.close)
 	}
 	c.endContext()
-	c.ln.tally.duration.Observe(float64(c.srv.now()-c.began) / 1e9)
-	c.srv.forget(c, reason)
+	c.ln.tally.duration.Observe(float64(c.ln.srv.now()-c.began) / 1e9)
+	c.ln.srv.forget(c, reason)
 	c.logEnd()
 }
 
@@ -57,17 +57,17 @@ func (c *conn) linger() {
 	if c.refused {
 		timeout = shortLingerTimeout
 	}
-	began := c.srv.now()
+	began := c.ln.srv.now()
 	by := began + int64(timeout)
 	for {
-		c.t.setReadDeadline(c.srv.at(by))
+		c.t.setReadDeadline(c.ln.srv.at(by))
 		// The drain is looked at after that, because Shutdown sets the deadline too, after it has published the drain.
-		if d := c.srv.drain.Load(); d != nil && max(d.began, began)+d.linger < by {
+		if d := c.ln.srv.drain.Load(); d != nil && max(d.began, began)+d.linger < by {
 			by = max(d.began, began) + d.linger
 			continue
 		}
 		err := c.t.receive(rest)
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.srv.now() >= by {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.ln.srv.now() >= by {
 			return
 		}
 	}

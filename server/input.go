@@ -48,7 +48,7 @@ func (c *conn) deliver() bool {
 	messages, sent := c.messagesIn.Load(), c.sent.Load()
 	goOn := c.handAll()
 	c.uncork()
-	now := c.srv.now()
+	now := c.ln.srv.now()
 	c.lastInput = now
 	if c.messagesIn.Load() != messages || c.sent.Load() != sent {
 		c.lastActive.Store(now)
@@ -61,7 +61,7 @@ func (c *conn) deliver() bool {
 		return false
 	}
 	// Who sends without a pause never lets the deadline fire, and need not have sent a message.
-	if c.armed != 0 && now >= c.armed && c.srv.drain.Load() == nil && !c.fellDue() {
+	if c.armed != 0 && now >= c.armed && c.ln.srv.drain.Load() == nil && !c.fellDue() {
 		return false
 	}
 	return c.takesMore(now)
@@ -86,7 +86,7 @@ func (c *conn) handAll() bool {
 			c.stage.Store(last)
 		}
 		c.messagesIn.Store(c.messagesIn.Load() + 1)
-		if c.srv.logMessages {
+		if c.ln.srv.logMessages {
 			c.logMessage(msg)
 		}
 		if !c.yield(msg) || c.ending.Load() != nil || c.ended.Load() {
@@ -99,7 +99,7 @@ func (c *conn) handAll() bool {
 // hand gives the handler one message. It is false when the handler leaves the loop, or the conversation is over.
 func (c *conn) hand(msg []byte) bool {
 	c.messagesIn.Store(c.messagesIn.Load() + 1)
-	if c.srv.logMessages {
+	if c.ln.srv.logMessages {
 		c.logMessage(msg)
 	}
 	return c.yield(msg) && c.ending.Load() == nil && !c.ended.Load()
@@ -152,10 +152,10 @@ func (c *conn) due(pending protocol.Pending) int64 {
 // so whoever comes last, it is no later than they allow.
 func (c *conn) arm(at int64) {
 	c.armed = at
-	c.t.setReadDeadline(c.srv.at(at))
+	c.t.setReadDeadline(c.ln.srv.at(at))
 	if by := c.drainBy(); by != 0 && (at == 0 || by < at) {
 		c.armed = by
-		c.t.setReadDeadline(c.srv.at(by))
+		c.t.setReadDeadline(c.ln.srv.at(by))
 	}
 	if c.ended.Load() {
 		c.t.setReadDeadline(longAgo)
@@ -183,7 +183,7 @@ func (c *conn) fellDue() bool {
 	if c.ended.Load() {
 		return false
 	}
-	now := c.srv.now()
+	now := c.ln.srv.now()
 	if by := c.drainBy(); by != 0 && now >= by {
 		return c.looksAgain(now)
 	}

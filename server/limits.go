@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net"
 	"net/netip"
 	"time"
 
@@ -41,15 +40,6 @@ func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-// remoteIP returns the address of a peer without port, IPv4 as such; the zero Addr for a peer that has none.
-func remoteIP(addr net.Addr) netip.Addr {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	return tcp.AddrPort().Addr().Unmap()
 }
 
 // capKey returns what a cap per address counts by: an IPv4 address, or the /64 that a single IPv6 host can choose from.

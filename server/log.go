@@ -18,7 +18,7 @@ const loggedBytes = 256
 //
 //go:noinline
 func (c *conn) logMessage(msg []byte) {
-	c.srv.log.Info("message", zap.Uint64("clientid", c.id), zap.String("peer", addrString(c.remote)),
+	c.ln.srv.log.Info("message", zap.Uint64("clientid", c.id), zap.String("peer", c.peer()),
 		zap.String("message", printable(msg)))
 }
 
@@ -50,8 +50,8 @@ func printable(msg []byte) string {
 //
 //go:noinline
 func (c *conn) logOpen() {
-	if line := c.srv.log.Check(zapcore.DebugLevel, "connection open"); line != nil {
-		line.Write(zap.Uint64("clientid", c.id), zap.String("peer", addrString(c.remote)), zap.String("listener", c.ln.Label))
+	if line := c.ln.srv.log.Check(zapcore.DebugLevel, "connection open"); line != nil {
+		line.Write(zap.Uint64("clientid", c.id), zap.String("peer", c.peer()), zap.String("listener", c.ln.Label))
 	}
 }
 
@@ -69,20 +69,20 @@ func (c *conn) logEnd() {
 	if e.reason == Internal {
 		level = zapcore.WarnLevel
 	}
-	line := c.srv.log.Check(level, "connection closed")
+	line := c.ln.srv.log.Check(level, "connection closed")
 	if line == nil {
 		return
 	}
 	fields := []zap.Field{
 		zap.Uint64("clientid", c.id),
-		zap.String("peer", addrString(c.remote)),
+		zap.String("peer", c.peer()),
 		zap.String("listener", c.ln.Label),
 		zap.String("handler", c.ln.HandlerName),
 		zap.Uint64("messages_in", t.messagesIn),
 		zap.Uint64("messages_out", t.replies),
 		zap.Uint64("bytes_in", t.received),
 		zap.Uint64("bytes_out", t.sent),
-		zap.Duration("duration", time.Duration(c.srv.now()-c.began)),
+		zap.Duration("duration", time.Duration(c.ln.srv.now()-c.began)),
 		zap.String("reason", e.reason.String()),
 	}
 	if r := c.registration(); r != nil {

@@ -75,7 +75,7 @@ func (c *conn) refusal() error {
 	if c.sendErr != nil {
 		return c.sendErr
 	}
-	if d := c.srv.drain.Load(); d != nil && !c.looping.Load() && c.srv.now() >= d.unfinished {
+	if d := c.ln.srv.drain.Load(); d != nil && !c.looping.Load() && c.ln.srv.now() >= d.unfinished {
 		c.end(&ending{reason: ShuttingDown})
 	}
 	if e := c.ending.Load(); e != nil {
@@ -109,10 +109,13 @@ func (c *conn) holdsBack() bool {
 }
 
 func (c *conn) flush() error {
-	if c.out == nil {
-		return c.sendErr
+	var err error
+	if c.sendErr != nil {
+		err = c.sendErr
 	}
-	err := c.sendErr
+	if c.out == nil {
+		return err
+	}
 	if err == nil {
 		err = c.send(*c.out)
 	}
@@ -145,7 +148,7 @@ func (c *conn) send(b []byte) error {
 		return c.sendErr
 	}
 	if c.stage.Load() == waiting { // Otherwise deliver does.
-		c.lastActive.Store(c.srv.now())
+		c.lastActive.Store(c.ln.srv.now())
 	}
 	return nil
 }
@@ -163,9 +166,9 @@ func (c *conn) greet() {
 	defer c.mu.Unlock()
 	c.gather(c.ln.Wire.AppendGreeting(c.gathered(), protocol.Greeting{
 		ClientID: c.id,
-		You:      addrString(c.remote),
+		You:      c.peer(),
 		Me:       addrString(c.local),
-		Name:     c.srv.name,
+		Name:     c.ln.srv.name,
 		Handler:  c.ln.HandlerName,
 	}))
 	n := c.t.sendNow(*c.out)

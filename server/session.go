@@ -14,42 +14,61 @@ import (
 func (c *conn) ID() uint64 { return c.id }
 
 // RemoteAddr is the client's address.
-func (c *conn) RemoteAddr() net.Addr { return c.remote }
+func (c *conn) RemoteAddr() net.Addr {
+	if c.remote.IsValid() {
+		return net.TCPAddrFromAddrPort(c.remote)
+	}
+	return c.extra().remote
+}
+
+// peer is the client's address as greeting and log have it.
+func (c *conn) peer() string {
+	if c.remote.IsValid() {
+		return c.remote.String()
+	}
+	return addrString(c.extra().remote)
+}
 
 // LocalAddr is the address that the client reached.
 func (c *conn) LocalAddr() net.Addr { return c.local }
 
 // Context ends when the connection is over or is being cut off.
 func (c *conn) Context() context.Context {
-	c.life.Lock()
-	defer c.life.Unlock()
-	if c.ctx == nil {
-		c.ctx, c.cancel = context.WithCancel(context.Background())
-		if c.over {
-			c.cancel()
+	e := c.extra()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ctx == nil {
+		e.ctx, e.cancel = context.WithCancel(context.Background())
+		if c.over.Load() {
+			e.cancel()
 		}
 	}
-	return c.ctx
+	return e.ctx
 }
 
 // endContext ends the session's context, made or not yet made.
 func (c *conn) endContext() {
-	c.life.Lock()
-	defer c.life.Unlock()
-	c.over = true
-	if c.cancel != nil {
-		c.cancel()
+	c.over.Store(true)
+	e := c.extras.Load()
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cancel != nil {
+		e.cancel()
 	}
 }
 
 // Logger writes log lines that carry the client's ID and address.
 func (c *conn) Logger() *zap.Logger {
-	c.life.Lock()
-	defer c.life.Unlock()
-	if c.logger == nil {
-		c.logger = c.srv.log.With(zap.Uint64("clientid", c.id), zap.String("peer", addrString(c.remote)))
+	e := c.extra()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.logger == nil {
+		e.logger = c.ln.srv.log.With(zap.Uint64("clientid", c.id), zap.String("peer", c.peer()))
 	}
-	return c.logger
+	return e.logger
 }
 
 // End ends Messages.
@@ -73,17 +92,18 @@ func (c *conn) Fields(msg []byte) ([]protocol.Field, bool) { return c.ln.Wire.Fi
 // Register notes who the client says it is, and logs it.
 func (c *conn) Register(name, email string) {
 	r := &registration{name: start(name), email: start(email)}
-	c.life.Lock()
-	before := c.registered
+	e := c.extra()
+	e.mu.Lock()
+	before := e.registered
 	if before != nil {
 		if before.name == r.name && before.email == r.email {
-			c.life.Unlock()
+			e.mu.Unlock()
 			return
 		}
 		r.changes = before.changes + 1
 	}
-	c.registered = r
-	c.life.Unlock()
+	e.registered = r
+	e.mu.Unlock()
 	if r.changes <= loggedChanges {
 		c.Logger().Info("client registered", r.fields()...)
 	}
@@ -111,9 +131,13 @@ func start(text string) string {
 
 // registration returns who the client said it is; nil when it did not.
 func (c *conn) registration() *registration {
-	c.life.Lock()
-	defer c.life.Unlock()
-	return c.registered
+	e := c.extras.Load()
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.registered
 }
 
 // addrString writes an address as greeting and log have it. A unix socket's client usually has none, and nor has a

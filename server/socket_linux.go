@@ -3,6 +3,7 @@
 package server
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -63,8 +64,8 @@ const (
 
 type socket struct {
 	stream
-	fd      int
 	hangups *hangups
+	fd      int32
 
 	hangup atomic.Int32
 	token  uint64 // what hangups knows it by; 0: it is not watched
@@ -79,7 +80,7 @@ func newSocket(fd int, h *hangups, writeTimeout time.Duration) (*socket, error) 
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	s := &socket{fd: fd, hangups: h}
+	s := &socket{fd: int32(fd), hangups: h}
 	s.nc, s.raw, s.writeTimeout = file, raw, writeTimeout
 	s.ready = func(uintptr) bool { return s.readable() }
 	return s, nil
@@ -190,7 +191,7 @@ func (s *socket) sendNow(b []byte) int {
 	return n
 }
 
-func (s *socket) closeWrite() { _ = unix.Shutdown(s.fd, unix.SHUT_WR) }
+func (s *socket) closeWrite() { _ = unix.Shutdown(int(s.fd), unix.SHUT_WR) }
 
 func (s *socket) close() {
 	s.hangups.forget(s)
@@ -198,12 +199,12 @@ func (s *socket) close() {
 }
 
 func (s *socket) reset() {
-	_ = unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	s.close()
 }
 
 // recv reads without waiting. It returns 0 and no error at the end.
-func recv(fd int, b []byte) (int, syscall.Errno) {
+func recv(fd int32, b []byte) (int, syscall.Errno) {
 	for {
 		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
 			uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
@@ -217,7 +218,7 @@ func recv(fd int, b []byte) (int, syscall.Errno) {
 }
 
 // send sends what the system takes without waiting. A peer that is gone is an error and no signal.
-func send(fd int, b []byte) (int, syscall.Errno) {
+func send(fd int32, b []byte) (int, syscall.Errno) {
 	for {
 		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
 			uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
@@ -252,7 +253,7 @@ func giveBack(b *[]byte) {
 
 // room returns how many bytes the system would still take to be sent, its own overhead counted as it counts it
 // (SO_MEMINFO, since Linux 4.12); 0 when it does not tell.
-func room(fd int) int {
+func room(fd int32) int {
 	var info [unix.SK_MEMINFO_VARS]uint32
 	size := uint32(unsafe.Sizeof(info))
 	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
@@ -309,7 +310,7 @@ func (h *hangups) watch(s *socket) uint64 {
 		Fd:     int32(h.last),
 		Pad:    int32(h.last >> 32),
 	}
-	if err := unix.EpollCtl(h.fd, unix.EPOLL_CTL_ADD, s.fd, &event); err != nil {
+	if err := unix.EpollCtl(h.fd, unix.EPOLL_CTL_ADD, int(s.fd), &event); err != nil {
 		return 0 // Out of memory, or over the user's limit of watches: it is read until there is no more, as before.
 	}
 	h.watched[h.last] = s
@@ -431,7 +432,7 @@ func (a *socketAcceptor) accept() (arrival, error) {
 	if local == nil {
 		local = localAddr(a.fd)
 	}
-	return arrival{s, addrOf(&a.from), local}, nil
+	return arrival{t: s, from: addrOf(&a.from), local: local}, nil
 }
 
 func (a *socketAcceptor) acceptReady(listening uintptr) bool {
@@ -465,44 +466,40 @@ func localAddr(fd int) net.Addr {
 	}
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
-		return tcpAddr(netip.AddrFrom4(sa.Addr), sa.Port, 0)
+		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)))
 	case *unix.SockaddrInet6:
-		return tcpAddr(netip.AddrFrom16(sa.Addr), sa.Port, sa.ZoneId)
+		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(ipv6(sa.Addr, sa.ZoneId), uint16(sa.Port)))
 	}
 	return nil
 }
 
-// addrOf reads an address as the system writes it; nil for one that is not of IP.
-func addrOf(from *unix.RawSockaddrAny) net.Addr {
+// addrOf reads an address as the system writes it; the zero value for one that is not of IP.
+func addrOf(from *unix.RawSockaddrAny) netip.AddrPort {
 	switch from.Addr.Family {
 	case unix.AF_INET:
 		sa := (*unix.RawSockaddrInet4)(unsafe.Pointer(from)) // The family says that it is one (ip(7)).
-		return tcpAddr(netip.AddrFrom4(sa.Addr), hostOrder(sa.Port), 0)
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), hostOrder(sa.Port))
 	case unix.AF_INET6:
 		sa := (*unix.RawSockaddrInet6)(unsafe.Pointer(from)) // As above (ipv6(7)).
-		return tcpAddr(netip.AddrFrom16(sa.Addr), hostOrder(sa.Port), sa.Scope_id)
+		return netip.AddrPortFrom(ipv6(sa.Addr, sa.Scope_id), hostOrder(sa.Port))
 	}
-	return nil
+	return netip.AddrPort{}
 }
 
 // hostOrder turns the port of a sockaddr, which is in network byte order, into a number.
-func hostOrder(port uint16) int {
+func hostOrder(port uint16) uint16 {
 	b := (*[2]byte)(unsafe.Pointer(&port)) // The bytes as they lie in memory.
-	return int(b[0])<<8 | int(b[1])
+	return binary.BigEndian.Uint16(b[:])
 }
 
-func tcpAddr(ip netip.Addr, port int, zone uint32) net.Addr {
-	addr := net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip.Unmap(), uint16(port)))
-	if zone != 0 {
-		addr.Zone = zoneName(zone)
+// ipv6 returns an address, one of IPv4 in IPv6's clothes as what it is.
+func ipv6(b [16]byte, scope uint32) netip.Addr {
+	ip := netip.AddrFrom16(b).Unmap()
+	if scope == 0 {
+		return ip
 	}
-	return addr
-}
-
-// zoneName is the name of the interface that an address of local scope belongs to.
-func zoneName(index uint32) string {
-	if i, err := net.InterfaceByIndex(int(index)); err == nil {
-		return i.Name
+	if i, err := net.InterfaceByIndex(int(scope)); err == nil {
+		return ip.WithZone(i.Name)
 	}
-	return strconv.FormatUint(uint64(index), 10)
+	return ip.WithZone(strconv.FormatUint(uint64(scope), 10))
 }
