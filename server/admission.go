@@ -69,7 +69,7 @@ func (s *Server) refuses(l *Listener, ip, key netip.Addr) (Reason, bool) {
 }
 
 // forget takes a connection that is closed off the books.
-func (s *Server) forget(c *conn, reason Reason) {
+func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := c.ln
@@ -83,7 +83,7 @@ func (s *Server) forget(c *conn, reason Reason) {
 	s.quota.release(key)
 	l.quota.release(key)
 	l.tally.active--
-	l.tally.closed[reason]++
+	l.tally.closed[c.ending.Load().reason]++
 }
 
 // logRefused says at most once a second that connections are turned away; how many it is, the metrics say.

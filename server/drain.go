@@ -36,13 +36,12 @@ func (s *Server) Shutdown(ctx context.Context) Outcome {
 	if !first {
 		return Outcome{}
 	}
-	ended := make(chan struct{})
 	go func() {
 		s.conversations.Wait()
-		close(ended)
+		close(s.over)
 	}()
 	select {
-	case <-ended:
+	case <-s.over:
 	case <-ctx.Done():
 	}
 	out := Outcome{Drained: conns, Cut: s.cutAll()}
@@ -51,7 +50,7 @@ func (s *Server) Shutdown(ctx context.Context) Outcome {
 		timer := time.NewTimer(cutTimeout)
 		defer timer.Stop()
 		select {
-		case <-ended:
+		case <-s.over:
 		case <-timer.C:
 		}
 	}

@@ -19,7 +19,6 @@ const (
 //
 //go:noinline
 func (c *conn) finish() {
-	defer c.ln.srv.conversations.Done()
 	if c.conversing {
 		c.panicked(recover())
 	}
@@ -38,9 +37,7 @@ func (c *conn) finish() {
 		c.free(c.t.close)
 	}
 	c.endContext()
-	c.ln.tally.duration.Observe(float64(c.ln.srv.now()-c.began) / 1e9)
-	c.ln.srv.forget(c, reason)
-	c.logEnd()
+	c.ln.srv.ended <- c
 }
 
 // free gives the connection back to the system while nobody sends. Nobody will later: it has ended, so that refusal refuses.

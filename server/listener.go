@@ -124,12 +124,17 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// track notes a socket that Shutdown has to close; it is false when that has happened already.
+// track notes a socket that Shutdown has to close; it is false when that has happened already. With the first one the books
+// are opened.
 func (s *Server) track(socket acceptor) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
+	}
+	if !s.booked {
+		s.booked = true
+		go s.keepBooks()
 	}
 	s.sockets[socket] = struct{}{}
 	return true

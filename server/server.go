@@ -48,11 +48,14 @@ type Server struct {
 	refusals     rate.Sometimes // spaces out the log lines about connections turned away
 	acceptErrors rate.Sometimes // and about accepting
 
-	// conversations are the goroutines of all connections. Go is called under mu only, and never after closed.
+	// conversations are all connections that are not entered in the books. Add is called under mu only, and never after closed.
 	conversations sync.WaitGroup
+	ended         chan *conn    // those whose goroutine has done its work
+	over          chan struct{} // closed when the last one is entered after Shutdown
 
 	mu      sync.Mutex
 	closed  bool
+	booked  bool // keepBooks runs
 	lastID  uint64
 	quota   quota
 	refused int // connections being turned away
@@ -86,6 +89,8 @@ func New(c Config) *Server {
 		quota:        quota{max: c.MaxConns, maxPerIP: c.MaxConnsPerIP},
 		conns:        make(map[*conn]struct{}),
 		sockets:      make(map[acceptor]struct{}),
+		ended:        make(chan *conn, booksAhead),
+		over:         make(chan struct{}),
 	}
 }
 

@@ -1,0 +1,27 @@
+package server
+
+// booksAhead is how many connections may have ended and not be entered yet, before they wait.
+const booksAhead = 64
+
+// keepBooks enters connections that have ended, until over is closed. One goroutine does that for all, as its stack is large
+// enough for it: those of the connections are as small as they come, and to let each grow for its last line costs more
+// than the line.
+func (s *Server) keepBooks() {
+	for {
+		select {
+		case c := <-s.ended:
+			c.enter()
+		case <-s.over:
+			return
+		}
+	}
+}
+
+// enter takes the connection off the table, counts it and logs it.
+func (c *conn) enter() {
+	s := c.ln.srv
+	c.ln.tally.duration.Observe(float64(s.now()-c.began) / 1e9)
+	s.forget(c)
+	c.logEnd()
+	s.conversations.Done()
+}
