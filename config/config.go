@@ -28,6 +28,8 @@ type Config struct {
 	LogLevel    zapcore.Level `env:"PARLEY_LOG_LEVEL" envDefault:"info" type:"debug|info|warn|error" doc:"the least severe log lines to write"`
 	LogMessages bool          `env:"PARLEY_LOG_MESSAGES" envDefault:"false" doc:"whether what clients send is logged"`
 
+	Transport Transport `env:"PARLEY_TRANSPORT" envDefault:"auto" doc:"how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system"`
+
 	// Limits hold for each listener that does not say otherwise. MaxConns,
 	// MaxConnsPerIP and AcceptRate are also those of the whole process.
 	Limits

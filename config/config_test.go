@@ -71,6 +71,7 @@ func TestLoadDefaults(t *testing.T) {
 		Name:         cfg.Name,
 		Admin:        "127.0.0.1:12001",
 		LogFormat:    config.LogAuto,
+		Transport:    config.TransportAuto,
 		LogLevel:     zapcore.InfoLevel,
 		Limits:       defaultLimits,
 		DrainTimeout: 8 * time.Second,
@@ -104,6 +105,7 @@ func TestLoadValues(t *testing.T) {
 		"PARLEY_LOG_FORMAT=JSON",
 		"PARLEY_LOG_LEVEL=WARN",
 		"PARLEY_LOG_MESSAGES=1",
+		"PARLEY_TRANSPORT=Portable",
 		"PARLEY_MAX_CONNS=3000000",
 		"PARLEY_MAX_CONNS_PER_IP=7",
 		"PARLEY_ACCEPT_RATE=0.5",
@@ -127,6 +129,7 @@ func TestLoadValues(t *testing.T) {
 		LogFormat:   config.LogJSON,
 		LogLevel:    zapcore.WarnLevel,
 		LogMessages: true,
+		Transport:   config.TransportPortable,
 		Limits: config.Limits{
 			MaxConns:       3000000,
 			MaxConnsPerIP:  7,

@@ -44,6 +44,7 @@ var typeWords = map[reflect.Type]string{
 	reflect.TypeFor[Bytes]():         "bytes",
 	reflect.TypeFor[Prefixes]():      "CIDR list",
 	reflect.TypeFor[LogFormat]():     "auto|console|json",
+	reflect.TypeFor[Transport]():     "auto|portable",
 }
 
 // tagged returns the fields of a struct that env sets, those of embedded structs

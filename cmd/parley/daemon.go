@@ -100,6 +100,7 @@ func (d *daemon) open(listeners []config.Listener) error {
 		MaxConns:      int(d.cfg.MaxConns),
 		MaxConnsPerIP: int(d.cfg.MaxConnsPerIP),
 		AcceptRate:    d.cfg.AcceptRate,
+		Portable:      d.cfg.Transport == config.TransportPortable,
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), listenTimeout)
 	defer cancel()
