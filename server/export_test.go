@@ -24,3 +24,22 @@ func (s *Server) Books(listeners ...*Listener) int {
 
 // SendQueue returns how much the system holds for the peer of nc.
 func SendQueue(nc net.Conn) int { return newStream(nc, 0).sendQueue() }
+
+// EachDescriptor calls f with the descriptor of each connection that is a socket.
+func (s *Server) EachDescriptor(f func(fd int)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		control := func(fd uintptr) { f(int(fd)) }
+		if raw := rawConn(endpointOf(c.t)); raw != nil {
+			_ = raw.Control(control)
+		}
+	}
+}
+
+// endpointOf returns what a transport is over.
+func endpointOf(t transport) endpoint {
+	return t.(interface{ over() endpoint }).over()
+}
+
+func (s *stream) over() endpoint { return s.nc }

@@ -111,7 +111,7 @@ func (s *socket) readable() bool {
 			giveBack(b)
 			return false
 		}
-		if n == inputBuffer {
+		if n >= inputBuffer {
 			s.bulk = true
 			giveBack(b)
 			b = s.buffer()
@@ -364,13 +364,14 @@ func (h *hangups) close() {
 	<-h.done
 }
 
-// A socketAcceptor accepts sockets with one system call each, where net.Listener makes eight: what they all have in common is set
-// on the listening socket, and inherited.
+// A socketAcceptor accepts sockets with one system call each, where net makes seven: what they all have in common is set on
+// the listening socket, and inherited.
 type socketAcceptor struct {
 	file         *os.File
 	raw          syscall.RawConn
 	hangups      *hangups
 	writeTimeout time.Duration
+	tunes        bool     // it was not tuned before it listened, so that what is connected already may not be
 	local        net.Addr // nil: it differs
 
 	ready func(fd uintptr) bool // acceptReady, bound once
@@ -391,7 +392,14 @@ func newSocketAcceptor(l *net.TCPListener, h *hangups, writeTimeout time.Duratio
 	if a.raw, err = file.SyscallConn(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	if control := a.raw.Control(func(fd uintptr) { err = inherit(int(fd)) }); control != nil || err != nil {
+	control := a.raw.Control(func(fd uintptr) {
+		if err = plain(int(fd)); err != nil || tuned(int(fd)) {
+			return
+		}
+		a.tunes = true
+		err = tune(int(fd))
+	})
+	if control != nil || err != nil {
 		return nil, errors.Join(control, err, file.Close())
 	}
 	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsUnspecified() {
@@ -401,18 +409,47 @@ func newSocketAcceptor(l *net.TCPListener, h *hangups, writeTimeout time.Duratio
 	return a, nil
 }
 
-// inherit sets what every connection of a listening socket is to have: as net sets it, and keepAlive.
-func inherit(fd int) error {
-	for _, option := range []struct{ level, name, value int }{
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle / time.Second)},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval / time.Second)},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count},
-	} {
-		if err := unix.SetsockoptInt(fd, option.level, option.name, option.value); err != nil {
+// options are what every connection is to have: as net sets it, and keepAlive.
+var options = []struct{ level, name, value int }{
+	{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle / time.Second)},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval / time.Second)},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count},
+}
+
+// tune sets the options on a connection, or on a listening socket for all its connections from then on.
+func tune(fd int) error {
+	for _, o := range options {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
 			return os.NewSyscallError("setsockopt", err)
 		}
+	}
+	return nil
+}
+
+// tuned reports whether all options are set.
+func tuned(fd int) bool {
+	for _, o := range options {
+		if value, err := unix.GetsockoptInt(fd, o.level, o.name); err != nil || value != o.value {
+			return false
+		}
+	}
+	return true
+}
+
+// tuneListening tunes a socket before it listens; see net.ListenConfig.Control.
+func tuneListening(_, _ string, raw syscall.RawConn) error {
+	var err error
+	control := raw.Control(func(fd uintptr) { err = tune(int(fd)) })
+	return errors.Join(control, err)
+}
+
+// plain returns errors.ErrUnsupported for a socket that does not pass its options on, as those of Multipath TCP don't.
+func plain(fd int) error {
+	protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	if err != nil || protocol != unix.IPPROTO_TCP {
+		return errors.ErrUnsupported
 	}
 	return nil
 }
@@ -423,6 +460,9 @@ func (a *socketAcceptor) accept() (arrival, error) {
 	}
 	if a.errno != 0 {
 		return arrival{}, os.NewSyscallError("accept4", a.errno)
+	}
+	if a.tunes {
+		_ = tune(a.fd) // It fails where the connection is gone again.
 	}
 	s, err := newSocket(a.fd, a.hangups, a.writeTimeout)
 	if err != nil {

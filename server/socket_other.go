@@ -5,6 +5,7 @@ package server
 import (
 	"errors"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -18,3 +19,5 @@ func (*hangups) close() {}
 func newSocketAcceptor(*net.TCPListener, *hangups, time.Duration) (acceptor, error) {
 	return nil, errors.ErrUnsupported
 }
+
+func tuneListening(string, string, syscall.RawConn) error { return nil }
