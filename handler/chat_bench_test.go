@@ -1,8 +1,10 @@
 package handler_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"parley/handler"
@@ -32,5 +34,71 @@ func BenchmarkChat(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkChat_crowd is a room in which everybody says a line at the same time, until all have heard all others.
+func BenchmarkChat_crowd(b *testing.B) {
+	for _, members := range []int{20, 300} {
+		b.Run(fmt.Sprint(members, " members"), func(b *testing.B) {
+			s := serveTCP(b, handler.NewChat(0), protocol.Text{})
+			all := make([]*tcpClient, members)
+			for i := range all {
+				all[i] = s.dial()
+				all[i].enter(b)
+				all[i].send(b, fmt.Sprintf("/name n%03d\n", i)) // Names of one length make lines of one length.
+			}
+			for _, c := range all {
+				c.send(b, "settled\n")
+			}
+			for _, c := range all {
+				for range members - 1 {
+					for {
+						if _, line, err := c.spoken(); err != nil || line == "settled" {
+							break
+						}
+					}
+				}
+			}
+			line := strings.Repeat("x", 80) + "\n"
+			heard := (members - 1) * len("<n000> "+line)
+			b.SetBytes(int64(members * heard))
+			for b.Loop() {
+				var hearing sync.WaitGroup
+				for _, c := range all {
+					hearing.Go(func() { c.takes(b, heard) })
+				}
+				for _, c := range all {
+					c.send(b, line)
+				}
+				hearing.Wait()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(members*(members-1)), "ns/line")
+			if n := len(s.closed); n > 0 {
+				b.Errorf("%v have left", s.ended(n))
+			}
+		})
+	}
+}
+
+// takes reads n bytes of lines, and not one more.
+func (c *tcpClient) takes(b *testing.B, n int) {
+	var last byte
+	for n > 0 {
+		if _, err := c.in.Peek(1); err != nil {
+			b.Error(err)
+			return
+		}
+		piece, _ := c.in.Peek(c.in.Buffered())
+		if len(piece) > n || bytes.ContainsRune(piece, '*') {
+			b.Errorf("got %.80q, want %d bytes of lines", piece, n)
+			return
+		}
+		last = piece[len(piece)-1]
+		n -= len(piece)
+		_, _ = c.in.Discard(len(piece))
+	}
+	if last != '\n' {
+		b.Errorf("the last line ends with %q", last)
 	}
 }
