@@ -23,29 +23,17 @@ func newBacklog(most int) *backlog {
 	return b
 }
 
-// A load is how much waits.
-type load uint8
-
-const (
-	light load = iota
-	heavy      // more than half of what may
-	full       // there is no room
-)
-
-// add adds a line, unless the backlog is full.
-func (b *backlog) add(line string) load {
+// add adds a line, and returns how many wait then. It is false when there is no room.
+func (b *backlog) add(line string) (waiting int, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	waiting := len(b.lines) - b.taken
+	waiting = len(b.lines) - b.taken
 	if waiting == b.most {
-		return full
+		return waiting, false
 	}
 	b.lines = append(b.lines, line)
 	b.more.Signal()
-	if waiting >= b.most/2 {
-		return heavy
-	}
-	return light
+	return waiting + 1, true
 }
 
 // end says that there will be no more lines.

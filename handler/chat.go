@@ -18,6 +18,7 @@ const (
 	maxChatQueue = 65_536 // and as many as may be asked for
 	maxName      = 32     // characters of a member's name
 	whoPerLine   = 50     // names on a line of /who, so that a full room makes lines that clients can read
+	whoMost      = 500    // names in all: to ask is cheap, and so must be to answer
 	exitWord     = "EXIT" // alone on a line, ends the conversation
 )
 
@@ -28,12 +29,10 @@ const (
 	noticesAtOnce    = 100
 )
 
-// In a crowded room a line costs a turn, which is longer the more members there are to be sent it. See turn.
-const (
-	deliveryTurn = 10 * time.Microsecond
-	leastTurn    = time.Millisecond
-	longestPause = time.Second
-)
+// speakerPause is how long one rests who has said a line that leaves somebody's backlog more than half full. The room does not
+// wait, and nor do the others: but a client that sends faster than others can read would have all of them dropped within
+// milliseconds. One who stopped reading makes the others rest for half of its backlog, then it is dropped.
+const speakerPause = time.Millisecond
 
 var chatKind = Kind{
 	Summary: "a room: each line goes to all others; /name X, /who, EXIT",
@@ -57,7 +56,6 @@ type Chat struct {
 	mu      sync.Mutex
 	members []*member          // in the order they came
 	names   map[string]*member // by their names in lower case
-	free    time.Time          // when the last turn ends that was given
 }
 
 // NewChat returns an empty room, in which queue lines may wait for each member; 0 means 1024.
@@ -82,8 +80,7 @@ type member struct {
 	dropped bool // its backlog was full; its own goroutine takes it out of the room
 	lost    int  // lines for which there was no room in the operator's backlog
 
-	reply func(line string)         // answers what the member itself has asked for
-	rest  func(pause time.Duration) // is called between one line of the member's and the next
+	reply func(line string) // answers what the member itself has asked for
 
 	// Only clients have these, which must not take Chat.mu: drop ends the connection of one who does not read, and end the
 	// conversation.
@@ -96,7 +93,6 @@ func (c *Chat) Serve(s Session) error {
 		given: fmt.Sprintf("client%d", s.ID()),
 		lines: newBacklog(c.queue),
 		reply: func(line string) { _ = s.Reply(line) }, // One who is gone is found out by Messages.
-		rest:  func(pause time.Duration) { rest(s, pause) },
 		drop:  s.Drop,
 		end:   s.End,
 	}
@@ -113,42 +109,31 @@ func (c *Chat) Serve(s Session) error {
 	return nil
 }
 
-// send sends the client what is said to it.
+// send sends the client what is said to it, all that waits at a time.
 func (m *member) send(s Session) {
 	for {
 		line, last, ok := m.lines.take()
 		if !ok {
 			return
 		}
-		_ = s.Reply(line)
+		_ = s.Gather(line)
 		if last {
-			_ = s.Flush() // While the client itself has more to say, replies gather; and it may have to rest.
+			_ = s.Flush()
 		}
-	}
-}
-
-// rest has a client wait, but no longer than it is there.
-func rest(s Session, pause time.Duration) {
-	_ = s.Flush()
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.Context().Done():
 	}
 }
 
 // hear does what a member's line asks for. It is false when the member leaves.
 func (c *Chat) hear(m *member, line string) bool {
 	command, argument, _ := strings.Cut(line, " ")
-	var pause time.Duration
+	crowded := false
 	switch {
 	case line == exitWord:
 		return false
 	case command == "/name":
-		var err error
 		name := strings.TrimSpace(argument)
-		if pause, err = c.rename(m, name); err != nil {
+		var err error
+		if crowded, err = c.rename(m, name); err != nil {
 			m.reply("* " + err.Error())
 		} else {
 			m.reply("* you are " + name)
@@ -158,10 +143,10 @@ func (c *Chat) hear(m *member, line string) bool {
 	case strings.HasPrefix(line, "/"):
 		m.reply("* no such command: /name X, /who, or EXIT to leave")
 	case line != "":
-		pause = c.say(m, line)
+		crowded = c.say(m, line)
 	}
-	if pause > 0 {
-		m.rest(pause)
+	if crowded {
+		time.Sleep(speakerPause)
 	}
 	return true
 }
@@ -189,33 +174,36 @@ func (c *Chat) leave(m *member) {
 
 // who tells a member who is here.
 func (c *Chat) who(m *member) {
-	names := c.present()
-	m.reply(fmt.Sprintf("* %d here:", len(names)))
+	here, names := c.present()
+	m.reply(fmt.Sprintf("* %d here:", here))
 	for some := range slices.Chunk(names, whoPerLine) {
 		m.reply("* " + strings.Join(some, " "))
 	}
+	if more := here - len(names); more > 0 {
+		m.reply(fmt.Sprintf("* and %d more", more))
+	}
 }
 
-// present returns the names of all members.
-func (c *Chat) present() []string {
+// present returns how many members there are, and the names of the first.
+func (c *Chat) present() (here int, names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	names := make([]string, len(c.members))
-	for i, m := range c.members {
-		names[i] = m.name
+	names = make([]string, min(len(c.members), whoMost))
+	for i := range names {
+		names[i] = c.members[i].name
 	}
-	return names
+	return len(c.members), names
 }
 
-// say sends a member's line to all others. It returns how long the member is to rest before its next.
-func (c *Chat) say(from *member, line string) time.Duration {
+// say sends a member's line to all others. It reports whether somebody's backlog is more than half full.
+func (c *Chat) say(from *member, line string) (crowded bool) {
 	line = printable(line)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if from.gone {
-		return 0
+		return false
 	}
-	return c.turn(c.broadcast(from, "<"+from.name+"> "+line))
+	return c.broadcast(from, "<"+from.name+"> "+line)
 }
 
 var (
@@ -223,25 +211,25 @@ var (
 	errNameTaken = errors.New("somebody has that name")
 )
 
-// rename gives a member another name and tells the others. It returns how long the member is to rest then.
-func (c *Chat) rename(m *member, name string) (time.Duration, error) {
+// rename gives a member another name and tells the others. It reports whether somebody's backlog is more than half full.
+func (c *Chat) rename(m *member, name string) (crowded bool, err error) {
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, notInName) {
-		return 0, errBadName
+		return false, errBadName
 	}
 	key := strings.ToLower(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if other := c.names[key]; other != nil && other != m || key != m.given && given(key) {
-		return 0, errNameTaken
+		return false, errNameTaken
 	}
 	if m.gone || name == m.name {
-		return 0, nil
+		return false, nil
 	}
 	before := m.name
 	delete(c.names, strings.ToLower(before))
 	m.name = name
 	c.names[key] = m
-	return c.turn(c.broadcast(m, "* "+before+" is now "+name)), nil
+	return c.broadcast(m, "* "+before+" is now "+name), nil
 }
 
 func notInName(r rune) bool {
@@ -274,28 +262,29 @@ func (c *Chat) notice(line string) {
 	}
 }
 
-// broadcast says a line to everybody but one. It reports whether the room is crowded: somebody's backlog is heavy.
+// broadcast says a line to everybody but one. It reports whether somebody's backlog is more than half full.
 func (c *Chat) broadcast(but *member, line string) (crowded bool) {
 	for _, m := range c.members {
-		if m != but && c.put(m, line) == heavy {
+		if m != but && c.put(m, line) {
 			crowded = true
 		}
 	}
 	return crowded
 }
 
-// put says a line to a member. A client for whom there is no room is dropped: it has not taken what it was sent for so
-// long that the others would have to wait. The operator loses lines instead, and is told how many.
-func (c *Chat) put(m *member, line string) load {
+// put says a line to a member, and reports whether its backlog is more than half full. A client for whom there is no room
+// is dropped: it has not taken what it was sent for so long that the others would have to wait. The operator loses lines
+// instead, and is told how many; that is nothing to rest for.
+func (c *Chat) put(m *member, line string) (crowded bool) {
 	if m.dropped {
-		return full
+		return false
 	}
 	if m.lost > 0 {
 		line = fmt.Sprintf("* %d lines lost: this terminal did not take them\n%s", m.lost, line)
 	}
-	load := m.lines.add(line)
+	waiting, ok := m.lines.add(line)
 	switch {
-	case load != full:
+	case ok:
 		m.lost = 0
 	case m.drop == nil:
 		m.lost++
@@ -303,26 +292,5 @@ func (c *Chat) put(m *member, line string) load {
 		m.dropped = true
 		m.drop()
 	}
-	return load
-}
-
-// turn returns how long one who has just said something is to rest, which is nothing unless the room is crowded.
-//
-// One who pastes a file says its lines faster than they can be sent. In a crowded room those who speak therefore take
-// turns, so that no more is said than some 1,000 lines a second, or 100,000 counted by who hears them. The line
-// that was said does not wait, only its speaker's next. A member who does not read can make the others take turns for
-// half of its backlog.
-func (c *Chat) turn(crowded bool) time.Duration {
-	if !crowded {
-		return 0
-	}
-	now := time.Now()
-	if c.free.Before(now) {
-		c.free = now
-	}
-	c.free = c.free.Add(max(leastTurn, time.Duration(len(c.members))*deliveryTurn))
-	if latest := now.Add(longestPause); c.free.After(latest) {
-		c.free = latest
-	}
-	return c.free.Sub(now)
+	return ok && waiting > m.lines.most/2
 }

@@ -47,17 +47,14 @@ func BenchmarkChat_crowd(b *testing.B) {
 				all[i] = s.dial()
 				all[i].enter(b)
 				all[i].send(b, fmt.Sprintf("/name n%03d\n", i)) // Names of one length make lines of one length.
+				all[i].want(b, fmt.Sprintf("* you are n%03d", i))
 			}
-			for _, c := range all {
-				c.send(b, "settled\n")
-			}
-			for _, c := range all {
-				for range members - 1 {
-					for {
-						if _, line, err := c.spoken(); err != nil || line == "settled" {
-							break
-						}
-					}
+			// Behind what the last to come says nobody has anything more to hear of who came.
+			last := all[members-1]
+			last.send(b, "settled\n")
+			for _, c := range all[:members-1] {
+				if _, _, err := c.spoken(); err != nil {
+					b.Fatal(err)
 				}
 			}
 			line := strings.Repeat("x", 80) + "\n"
@@ -72,6 +69,9 @@ func BenchmarkChat_crowd(b *testing.B) {
 					c.send(b, line)
 				}
 				hearing.Wait()
+				if b.Failed() {
+					return
+				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(members*(members-1)), "ns/line")
 			if n := len(s.closed); n > 0 {

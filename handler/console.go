@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"time"
 )
 
 // operatorName is the name of whoever sits at the server's own terminal.
@@ -26,7 +25,6 @@ func (c *Chat) Console(in io.Reader, out io.Writer) error {
 	m := &member{
 		given: operatorName,
 		lines: newBacklog(max(c.queue, chatQueue)),
-		rest:  time.Sleep,
 	}
 	m.reply = func(line string) { c.tell(m, line) }
 	c.join(m)

@@ -60,11 +60,15 @@ type Session interface {
 	// not from within the loop: that panics.
 	Messages() iter.Seq[[]byte]
 	// Reply sends one message that says text. The error is of no interest but to end the conversation; it is the same one for
-	// all later calls. Reply, Echo, Record and Flush may be called by several goroutines at once.
+	// all later calls. Any goroutine may call Reply, Gather, Echo, Record and Flush, several at once; each may wait for a
+	// client who does not read, and for nobody else.
 	//
 	// Where further messages have already come in, replies to them are gathered and sent together, at the latest when the
 	// last one has been handled. A handler that takes its time over a message calls Flush before.
 	Reply(text string) error
+	// Gather is like Reply, but leaves the message to be sent together with the next, or by Flush, which its caller is not
+	// to forget. It sends only what has become too much to be kept, 16 KiB.
+	Gather(text string) error
 	// Echo is like Reply, with a message of Messages behind prefix. An empty prefix gives the message back as it came.
 	Echo(prefix string, msg []byte) error
 	// Record is like Reply, with fields under a word.

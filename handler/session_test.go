@@ -48,6 +48,7 @@ func (s *session) Reply(string) error {
 	return errGone
 }
 
+func (s *session) Gather(text string) error                     { return s.Reply(text) }
 func (s *session) Echo(prefix string, _ []byte) error           { return s.Reply(prefix) }
 func (s *session) Record(word string, _ []protocol.Field) error { return s.Reply(word) }
 func (s *session) Flush() error                                 { return errGone }

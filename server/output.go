@@ -22,6 +22,21 @@ func (c *conn) Reply(text string) error {
 	return c.replied()
 }
 
+// Gather adds text as one message to what is gathered, and sends that when it is enough; see handler.Session.
+func (c *conn) Gather(text string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refusal(); err != nil {
+		return err
+	}
+	c.gather(c.ln.Wire.AppendText(c.gathered(), text))
+	c.replies.Store(c.replies.Load() + 1)
+	if len(*c.out) < gatherBytes {
+		return nil
+	}
+	return c.flush()
+}
+
 // Echo sends a message back behind prefix; see handler.Session.
 func (c *conn) Echo(prefix string, msg []byte) error {
 	c.mu.Lock()
