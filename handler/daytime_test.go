@@ -35,8 +35,8 @@ func TestDaytime_format(t *testing.T) {
 		t.Error(err)
 	}
 	s := serveTCP(t, newHandler(t, "daytime", nil), protocol.Raw{})
+	before := time.Now().Add(-time.Second) // What is sent has no fractions.
 	c := s.dial()
-	before := time.Now().Add(-time.Second)
 	c.send(t, strings.Repeat("what time is it?\n", 1000))
 	line, err := c.line()
 	if err != nil {
