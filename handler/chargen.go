@@ -2,7 +2,6 @@ package handler
 
 import (
 	"strings"
-	"sync"
 
 	"parley/protocol"
 )
@@ -18,11 +17,9 @@ var chargenKind = Kind{
 type chargen struct{}
 
 func (chargen) Serve(s Session) error {
-	var sending sync.WaitGroup
-	sending.Go(func() { sendPattern(s) })
+	s.Go(func() { sendPattern(s) })
 	for range s.Messages() {
 	}
-	sending.Wait()
 	return nil
 }
 

@@ -5,10 +5,12 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"parley/handler"
 	"parley/handler/handlertest"
 	"parley/protocol"
 	"parley/server"
@@ -157,13 +159,41 @@ func TestChargen_notRead(t *testing.T) {
 	})
 }
 
-// The system takes some MB before the timeout begins.
+// The system takes some MB before the timeout begins. The connection is then reset, so that the system does not keep them.
 func TestChargen_notReadTCP(t *testing.T) {
 	onWires(t, "chargen", func(t *testing.T, w protocol.Wire) {
 		limits := defaultLimits
 		limits.WriteTimeout = 200 * time.Millisecond
 		s := serveWith(t, newHandler(t, "chargen", nil), w, limits, 0)
-		s.dial()
+		c := s.dial()
 		s.wantEnded("write_timeout")
+		if _, err := io.Copy(io.Discard, c.in); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the client's end is %v, want %v", err, syscall.ECONNRESET)
+		}
 	})
 }
+
+// A panic while it sends ends one client's conversation. Once, it ended the process.
+func TestChargen_panic(t *testing.T) {
+	t.Parallel()
+	watch := newWatch(t)
+	chargen := newHandler(t, "chargen", nil)
+	s := handlertest.NewServer(t, handler.Func(func(s handler.Session) error {
+		if s.ID() == 2 {
+			s = panicsReplying{s}
+		}
+		return chargen.Serve(s)
+	}), handlertest.Log(watch.logger()))
+	other, c := s.Dial(), s.Dial()
+	c.Expect("ERR internal\n")
+	c.CloseWrite()
+	c.ExpectEnd()
+	watch.wantEnded("internal")
+	for n := range 3000 {
+		other.Expect(generated(n))
+	}
+}
+
+type panicsReplying struct{ handler.Session }
+
+func (panicsReplying) Reply(string) error { panic("while replying") }

@@ -97,10 +97,8 @@ func (c *Chat) Serve(s Session) error {
 		end:   s.End,
 	}
 	c.join(m)
-	var sending sync.WaitGroup
-	defer sending.Wait()
 	defer c.leave(m)
-	sending.Go(func() { m.send(s) })
+	s.Go(func() { m.send(s) })
 	for msg := range s.Messages() {
 		if !c.hear(m, s.Text(msg)) {
 			break

@@ -2,6 +2,7 @@ package handler_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -203,11 +204,11 @@ func TestChat_name(t *testing.T) {
 	})
 }
 
-// The names of a full room come on several lines.
+// The names of a full room come on several lines, and not all of them: a few bytes must not be answered with megabytes.
 func TestChat_who(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t, protocol.Text{}, handler.Options{"queue": {"1000"}})
-	const members = 120
+	const members, most = 520, 500
 	var last talker
 	var want []string
 	for i := range members {
@@ -216,7 +217,11 @@ func TestChat_who(t *testing.T) {
 	}
 	last.says("/who", "/who")
 	for range 2 {
-		last.hears("* 120 here:", "* "+strings.Join(want[:50], " "), "* "+strings.Join(want[50:100], " "), "* "+strings.Join(want[100:], " "))
+		last.hears("* 520 here:")
+		for some := range slices.Chunk(want[:most], 50) {
+			last.hears("* " + strings.Join(some, " "))
+		}
+		last.hears("* and 20 more")
 	}
 }
 
@@ -400,12 +405,49 @@ func TestChat_panic(t *testing.T) {
 	b.hears("* 2 here:", "* client2 client3")
 }
 
-// panics is a session that panics over a message.
+// panics is a session that panics over a message, and over a line that is gathered.
 type panics struct{ handler.Session }
+
+func (s panics) Gather(text string) error {
+	if strings.HasSuffix(text, " is now panic") {
+		panic("over what another has said")
+	}
+	return s.Session.Gather(text)
+}
 
 func (s panics) Text(msg []byte) string {
 	if string(msg) == "panic" {
 		panic("at the client's request")
 	}
 	return s.Session.Text(msg)
+}
+
+// A panic while a member is being sent something is no different. Once, it ended the process.
+func TestChat_panicSending(t *testing.T) {
+	t.Parallel()
+	watch := newWatch(t)
+	chat := handler.NewChat(0)
+	s := handlertest.NewServer(t, handler.Func(func(s handler.Session) error {
+		return chat.Serve(panics{s})
+	}), handlertest.Log(watch.logger()))
+	r := &room{Server: s, watch: watch, chat: chat, wire: protocol.Text{}}
+	a, b, c := r.three()
+	b.says("/name panic")
+	// What a and c are told of it makes their sessions panic.
+	for _, o := range []talker{a, c} {
+		o.Expect("ERR internal\n")
+		o.leaves()
+	}
+	r.wantEnded("internal")
+	r.wantEnded("internal")
+	if n := len(r.lines("handler panicked")); n != 2 {
+		t.Errorf("%d panics were logged, want 2", n)
+	}
+	heard := []string{b.Message(), b.Message(), b.Message()}
+	slices.Sort(heard)
+	if diff := cmp.Diff([]string{"* client1 left", "* client3 left", "* you are panic"}, heard); diff != "" {
+		t.Errorf("the other heard (-want +got):\n%s", diff)
+	}
+	b.says("/who")
+	b.hears("* 1 here:", "* panic")
 }

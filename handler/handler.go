@@ -16,8 +16,7 @@ type Handler interface {
 	// Serve holds the conversation with one client; when it returns, what was replied is sent and the connection is
 	// closed. An error that came from the Session is returned as it is: the server knows why the connection ended. ErrFull and
 	// Finished have a meaning of their own; any other error is logged, and the client is told ERR internal, as it is
-	// after a panic. That is one on Serve's own goroutine; one on another that it has started ends the process. Serve
-	// returns when those have ended.
+	// after a panic. Serve starts other goroutines with Session.Go only: a panic on any other ends the process.
 	Serve(s Session) error
 }
 
@@ -47,8 +46,8 @@ type Session interface {
 	// RemoteAddr is the client's address, and LocalAddr the one that it reached.
 	RemoteAddr() net.Addr
 	LocalAddr() net.Addr
-	// Context ends when the connection is over or is being cut off. It does not end when the server begins to drain: the
-	// message in hand is to be answered.
+	// Context ends when Serve has returned, or a goroutine of Go has panicked, or the connection is being cut off. It does
+	// not end when the server begins to drain: the message in hand is to be answered.
 	Context() context.Context
 	// Logger writes log lines that carry the client's ID and address. It is made when first asked for.
 	Logger() *zap.Logger
@@ -80,6 +79,13 @@ type Session interface {
 	// what it is sent, where others would have to wait. Any goroutine may call them.
 	End()
 	Drop()
+
+	// Go runs f on a goroutine of its own: one that replies unasked, or waits where Serve must not. A panic in f, or
+	// runtime.Goexit, is logged and counted as one in Serve is, and ends this connection alone: Messages and Context end,
+	// and when Serve has returned the client is told ERR internal. The connection is not over before f has returned, and
+	// nothing but the end of Context and the errors of Reply tells f that Serve has. Serve may call it, and what runs by
+	// it.
+	Go(f func())
 
 	// Text returns what a message of Messages says to a person, and Fields the fields of one that has some.
 	Text(msg []byte) string

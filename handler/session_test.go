@@ -55,6 +55,7 @@ func (s *session) Flush() error                                 { return errGone
 func (s *session) Text(msg []byte) string                       { return string(msg) }
 func (s *session) Fields([]byte) ([]protocol.Field, bool)       { return nil, false }
 func (s *session) Context() context.Context                     { return context.Background() }
+func (s *session) Go(f func())                                  { go f() }
 func (s *session) End()                                         {}
 func (s *session) Drop()                                        {}
 

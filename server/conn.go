@@ -65,6 +65,8 @@ type extras struct {
 	cancel     context.CancelFunc
 	logger     *zap.Logger
 	registered *registration // nil until the client says who it is
+
+	started sync.WaitGroup // goroutines of Go
 }
 
 // extra returns the extras, which exist from then on.
@@ -142,6 +144,7 @@ func (c *conn) panicked(value any) {
 //
 //go:noinline
 func (c *conn) conversed(err error) {
+	c.join()
 	if finished, ok := errors.AsType[handler.Finished](err); ok {
 		select {
 		case c.ln.srv.finished <- finished:

@@ -46,6 +46,7 @@
 //
 // # Goroutines
 //
-// Each connection has one, which Shutdown waits for. It alone reads, and it runs the handler. Replies may come from any
-// goroutine, one at a time under conn.mu. Nobody holds Server.mu while reading, writing or logging.
+// Each connection has one, which Shutdown waits for. It alone reads, and it runs the handler. Those that the handler starts
+// with Session.Go it waits for when the handler has returned. Replies may come from any goroutine, one at a time under
+// conn.mu. Nobody holds Server.mu while reading, writing or logging.
 package server

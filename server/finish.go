@@ -21,6 +21,7 @@ const (
 func (c *conn) finish() {
 	if c.conversing {
 		c.panicked(recover())
+		c.join()
 	}
 	reason := c.ending.Load().reason
 	if !reason.broken() {

@@ -32,7 +32,7 @@ func (c *conn) peer() string {
 // LocalAddr is the address that the client reached.
 func (c *conn) LocalAddr() net.Addr { return c.local }
 
-// Context ends when the connection is over or is being cut off.
+// Context ends when the handler has returned or the connection is being cut off; see handler.Session.
 func (c *conn) Context() context.Context {
 	e := c.extra()
 	e.mu.Lock()
@@ -81,6 +81,30 @@ func (c *conn) End() {
 func (c *conn) Drop() {
 	c.end(&ending{reason: SlowReader})
 	c.t.interrupt()
+}
+
+// Go runs f on another goroutine; see handler.Session.
+func (c *conn) Go(f func()) {
+	c.extra().started.Go(func() {
+		returned := false
+		defer func() {
+			if !returned {
+				c.panicked(recover())
+				c.endContext()
+				c.End()
+			}
+		}()
+		f()
+		returned = true
+	})
+}
+
+// join waits for the goroutines of Go, who may wait for the end of the context.
+func (c *conn) join() {
+	c.endContext()
+	if e := c.extras.Load(); e != nil {
+		e.started.Wait()
+	}
 }
 
 // Text returns what a message says to a person.
