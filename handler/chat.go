@@ -97,7 +97,7 @@ func (c *Chat) Serve(s Session) error {
 		end:   s.End,
 	}
 	c.join(m)
-	defer c.leave(m)
+	defer func() { c.leave(m, s.Context().Err() != nil) }()
 	s.Go(func() { m.send(s) })
 	for msg := range s.Messages() {
 		if !c.hear(m, s.Text(msg)) {
@@ -160,14 +160,22 @@ func (c *Chat) join(m *member) {
 	c.put(m, fmt.Sprintf("* you are %s, %d here; /name X, /who, or EXIT to leave", m.name, len(c.members)))
 }
 
-// leave takes a member out and tells the others.
-func (c *Chat) leave(m *member) {
+// leave takes a member out and tells the others, and why if it has not left by itself.
+func (c *Chat) leave(m *member, lost bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !m.gone {
-		c.remove(m)
-		c.notice("* " + m.name + " left")
+	if m.gone {
+		return
 	}
+	c.remove(m)
+	line := "* " + m.name + " left"
+	switch {
+	case m.dropped:
+		line += ": did not read"
+	case lost:
+		line += ": connection lost"
+	}
+	c.notice(line)
 }
 
 // who tells a member who is here.

@@ -51,13 +51,16 @@ func (c *tcpClient) spoken() (who, line string, err error) {
 	}
 }
 
-// However a member leaves, the others are told.
+// However a member leaves, the others are told, and told if it was not its own will.
 func TestChat_leaving(t *testing.T) {
 	t.Parallel()
-	for reason, leave := range map[string]func(*tcpClient){
-		"client_closed": func(c *tcpClient) { c.closeWrite() },
-		"reset":         func(c *tcpClient) { c.reset() },
-		"done":          func(c *tcpClient) { io.WriteString(c, "EXIT\n"); c.closeWrite() },
+	for reason, tt := range map[string]struct {
+		leave func(*tcpClient)
+		why   string
+	}{
+		"client_closed": {func(c *tcpClient) { c.closeWrite() }, ""},
+		"reset":         {func(c *tcpClient) { c.reset() }, ": connection lost"},
+		"done":          {func(c *tcpClient) { io.WriteString(c, "EXIT\n"); c.closeWrite() }, ""},
 	} {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
@@ -68,8 +71,8 @@ func TestChat_leaving(t *testing.T) {
 				c := s.dial()
 				name := c.enter(t)
 				stays.want(t, fmt.Sprintf("* client%d joined", i+2))
-				leave(c)
-				stays.want(t, "* "+name+" left")
+				tt.leave(c)
+				stays.want(t, "* "+name+" left"+tt.why)
 				s.wantEnded(reason)
 			}
 			stays.send(t, "/who\n")
@@ -100,8 +103,8 @@ func TestChat_slowReader(t *testing.T) {
 				dropped = len(r.closed) > 0
 			}
 			r.wantEnded("slow_reader")
-			a.hears("* client3 left")
-			b.hears("* client3 left")
+			a.hears("* client3 left: did not read")
+			b.hears("* client3 left: did not read")
 			if got := r.lines("connection closed")[0]["clientid"]; got != uint64(3) {
 				t.Errorf("client %v was dropped", got)
 			}
@@ -149,7 +152,7 @@ func TestChat_dropped(t *testing.T) {
 	}
 }
 
-// A file that is pasted into a room is said faster than anybody can be sent it. Once, that dropped everybody else: a queue was
+// A file that is pasted into a room is said faster than anybody can be sent it. Twice, that dropped everybody else: a queue was
 // full before its goroutine ran. The others are all to hear all of it, and the room stays as quick as it was.
 func TestChat_paste(t *testing.T) {
 	t.Parallel()
@@ -220,7 +223,8 @@ func TestChat_pasteOfAll(t *testing.T) {
 	}
 }
 
-// One who says a lot at once has to rest between its lines, and still hears the others in the meantime.
+// One who says a lot at once has to rest between its lines, and still hears the others in the meantime. Without that rest, or
+// where it only lets the others run, a client that sends and sends has all others dropped that are processes of their own.
 func TestChat_pasteHears(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -239,7 +243,7 @@ func TestChat_pasteHears(t *testing.T) {
 			b.hears("<client1> line")
 		}
 		if took := time.Since(began); took < lines*time.Millisecond/2 {
-			t.Errorf("%d lines took only %v: they were not said in turns, and this test tests nothing", lines, took)
+			t.Errorf("%d lines took only %v: nobody rested", lines, took)
 		}
 	})
 }

@@ -445,7 +445,7 @@ func TestChat_panicSending(t *testing.T) {
 	}
 	heard := []string{b.Message(), b.Message(), b.Message()}
 	slices.Sort(heard)
-	if diff := cmp.Diff([]string{"* client1 left", "* client3 left", "* you are panic"}, heard); diff != "" {
+	if diff := cmp.Diff([]string{"* client1 left: connection lost", "* client3 left: connection lost", "* you are panic"}, heard); diff != "" {
 		t.Errorf("the other heard (-want +got):\n%s", diff)
 	}
 	b.says("/who")

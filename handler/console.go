@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
-	"sync"
 )
 
 // operatorName is the name of whoever sits at the server's own terminal.
@@ -20,39 +20,62 @@ const consoleLine = 8 << 10
 // to out, a line each. EXIT alone on a line ends the conversation of everybody who is here; the room waits for the next. It
 // returns at the end of in, with nil, or when reading fails, and not before what was said has been written.
 //
-// Nobody waits for out. What it does not take is lost.
+// Nobody waits for out. What it does not take is lost. A panic of in's or out's is an error, the latter with the next line.
 func (c *Chat) Console(in io.Reader, out io.Writer) error {
-	m := &member{
-		given: operatorName,
-		lines: newBacklog(max(c.queue, chatQueue)),
-	}
+	m := &member{given: operatorName, lines: newBacklog(max(c.queue, chatQueue))}
 	m.reply = func(line string) { c.tell(m, line) }
 	c.join(m)
-	var writing sync.WaitGroup
-	defer writing.Wait()
-	defer c.leave(m)
-	writing.Go(func() { m.write(out) })
+	var writeErr error
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		writeErr = guarded(func() error { return m.write(out) })
+		c.leave(m, false)
+	}()
+	readErr := guarded(func() error { return c.read(m, in, written) })
+	c.leave(m, false)
+	<-written
+	return errors.Join(readErr, writeErr)
+}
+
+// read has the operator say what it types, until the end of the input or of what shows it the answers.
+func (c *Chat) read(m *member, in io.Reader, written <-chan struct{}) error {
 	for input := bufio.NewReaderSize(in, consoleLine); ; {
 		line, _, err := input.ReadLine()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return err
+			return fmt.Errorf("reading what the operator types: %w", err)
 		case string(line) == exitWord:
 			c.endAll(m)
 		default:
 			c.hear(m, string(line))
 		}
+		select {
+		case <-written:
+			return nil
+		default:
+		}
 	}
 }
 
+// guarded calls f and returns a panic in it as an error. The console is no session whose connection could end for it.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("console panicked: %v\n%s", value, debug.Stack())
+		}
+	}()
+	return f()
+}
+
 // write writes what is said to the operator.
-func (m *member) write(out io.Writer) {
+func (m *member) write(out io.Writer) error {
 	for {
 		line, _, ok := m.lines.take()
 		if !ok {
-			return
+			return nil
 		}
 		fmt.Fprintln(out, line) // A terminal that is gone shows in reading.
 	}

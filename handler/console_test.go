@@ -259,6 +259,35 @@ func TestConsole_writeError(t *testing.T) {
 	}
 }
 
+// A panic over the keyboard or the screen ends the console and nothing else. Once, it ended the process.
+func TestConsole_panic(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, protocol.Text{}, nil)
+	a := r.join(1)
+	in, keyboard := io.Pipe()
+	for name, console := range map[string]func() error{
+		"keyboard": func() error { return r.chat.Console(panicking{}, io.Discard) },
+		"screen":   func() error { return r.chat.Console(in, panicking{}) },
+	} {
+		returned := make(chan error, 1)
+		go func() { returned <- console() }()
+		a.hears("* operator joined", "* operator left")
+		if name == "screen" {
+			_, _ = io.WriteString(keyboard, "is anybody here?\n")
+		}
+		if err := (&operator{t: t, returned: returned}).end(); err == nil || !strings.Contains(err.Error(), "console panicked: oh") {
+			t.Errorf("%s: Console = %v", name, err)
+		}
+	}
+	a.says("/who")
+	a.hears("* 1 here:", "* client1")
+}
+
+type panicking struct{}
+
+func (panicking) Read([]byte) (int, error)  { panic("oh") }
+func (panicking) Write([]byte) (int, error) { panic("oh") }
+
 // Nobody waits for the screen. It is told how much it has missed.
 func TestConsole_blockedScreen(t *testing.T) {
 	t.Parallel()
