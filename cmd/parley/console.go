@@ -29,7 +29,7 @@ func (d *daemon) room() (room *handler.Chat, at serving, err error) {
 func (d *daemon) converse(room *handler.Chat, at serving, out io.Writer) {
 	_, _ = fmt.Fprintf(out, "chat on %s, to be joined with %s; EXIT ends the conversation, Ctrl-C the server\n", at.addresses(), at.try())
 	if err := room.Console(d.keyboard, out); err != nil {
-		d.log.Error("cannot read the keyboard any more", zap.Error(err))
+		d.log.Error("the operator has left the chat, and the server goes on", zap.Error(err))
 		return
 	}
 	_, _ = fmt.Fprintln(out, "end of input: the operator has left the chat, and the server goes on")

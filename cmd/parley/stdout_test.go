@@ -5,8 +5,10 @@ package main_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,17 +46,21 @@ func piped(t *testing.T) (*daemon, *os.File) {
 	cmd.Stdout = w
 	d := &daemon{process: launch(t, cmd)}
 	must(t, w.Close())
+	d.readPiped(r, "admin listening")
+	return d, r
+}
+
+// readPiped reads what a daemon says at its start from a pipe until it has all these signs, and little further.
+func (d *daemon) readPiped(r io.Reader, signs ...string) {
+	d.t.Helper()
 	log := new(transcript)
-	for in := bufio.NewReader(r); ; {
+	missing := func(sign string) bool { return !strings.Contains(log.String(), sign) }
+	for in := bufio.NewReader(r); slices.ContainsFunc(signs, missing); {
 		line, err := in.ReadString('\n')
-		must(t, err)
+		must(d.t, err)
 		fmt.Fprint(log, line)
-		if strings.Contains(line, "admin listening") {
-			break
-		}
 	}
 	d.readLog(log)
-	return d, r
 }
 
 // talkUntilDropped converses until log lines were lost. It is answered all the while.
