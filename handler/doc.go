@@ -18,10 +18,10 @@
 // Handler serves all clients of a listener, each on a goroutine of its own, so what it keeps between clients it
 // guards itself.
 //
-// A handler that has to say something unasked does so on another goroutine, which it starts with Session.Go, so that a
-// panic there costs this client its connection and no other anything. Replies that come together are gathered with
-// Session.Gather and sent with Session.Flush, by one system call. Whoever is sent something may not be reading, so
-// a goroutine that sends to one client waits for that one only.
+// A handler that has to say something unasked does so on another goroutine. It starts that with Session.Go, so that a panic
+// there ends this client's connection and not the process. Replies that fall due together are gathered with Session.Gather
+// and sent by Session.Flush with one system call. Any of these calls may wait for a client who does not read: one goroutine
+// sends to one client.
 //
 // To add one: write a file with its type and its Kind, and put the Kind into Kinds. Package handlertest makes its test
 // short.
