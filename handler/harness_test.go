@@ -165,15 +165,19 @@ func serveTCP(t testing.TB, h handler.Handler, w protocol.Wire) *tcpServer {
 func serveWith(t testing.TB, h handler.Handler, w protocol.Wire, limits server.Limits, sendBuffer int) *tcpServer {
 	t.Helper()
 	watch := newWatch(t)
-	s := &tcpServer{watch: watch, srv: server.New(server.Config{Log: watch.logger()})}
+	s := &tcpServer{watch: watch, srv: server.New(server.Config{Log: watch.logger(), Portable: portable})}
 	l := s.srv.NewListener(server.ListenerConfig{Handler: h, Wire: w, Flush: 200 * time.Millisecond, Limits: limits})
 	sockets, err := server.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.address = sockets[0].Addr().String()
+	socket := sockets[0]
+	if sendBuffer != 0 {
+		socket = buffered(t, socket, sendBuffer)
+	}
+	s.address = socket.Addr().String()
 	var served sync.WaitGroup
-	served.Go(func() { _ = l.Serve(buffered{sockets[0], sendBuffer}) })
+	served.Go(func() { _ = l.Serve(socket) })
 	t.Cleanup(func() {
 		s.drain()
 		served.Wait()
@@ -189,20 +193,6 @@ func (s *tcpServer) drain() {
 	if n := s.srv.Shutdown(ctx).Cut; n > 0 {
 		s.t.Errorf("%d conversation(s) had to be cut", n)
 	}
-}
-
-// buffered is a listener whose connections have send buffers of that size.
-type buffered struct {
-	net.Listener
-	size int
-}
-
-func (b buffered) Accept() (net.Conn, error) {
-	nc, err := b.Listener.Accept()
-	if tcp, ok := nc.(*net.TCPConn); ok && b.size != 0 {
-		_ = tcp.SetWriteBuffer(b.size)
-	}
-	return nc, err
 }
 
 // A tcpClient converses in lines.

@@ -52,7 +52,7 @@ func converses(tb testing.TB, kind string, options handler.Options, wire protoco
 	if err != nil {
 		tb.Fatal(err)
 	}
-	srv := server.New(server.Config{MaxConns: 10_000})
+	srv := server.New(server.Config{MaxConns: 10_000, Portable: portable})
 	prometheus.NewRegistry().MustRegister(srv)
 	listener := srv.NewListener(server.ListenerConfig{
 		Handler: h, Wire: wire, Greeting: true, Flush: 200 * time.Millisecond, Limits: defaultLimits,

@@ -31,8 +31,6 @@ type network struct {
 	listen func(t *testing.T) socket
 	// bubble says that the test runs in a synctest bubble, where waiting costs nothing.
 	bubble bool
-	// portable says that the server is to use the transport of other systems too.
-	portable bool
 }
 
 // A socket is where a server listens, and how clients get there.
@@ -43,21 +41,13 @@ type socket interface {
 }
 
 var (
-	overTCP      = network{listen: listenTCP}
-	overPortable = network{listen: listenTCP, portable: true}
-	overHeld     = network{listen: listenHeld}
-	overPipe     = network{listen: listenPipe, bubble: true}
+	overTCP  = network{listen: listenTCP}
+	overHeld = network{listen: listenHeld}
+	overPipe = network{listen: listenPipe, bubble: true}
 )
 
-// overSockets runs one conversation over TCP, by the fastest transport that this system has and by the portable one.
-func overSockets(t *testing.T, f func(*testing.T, network)) {
-	t.Helper()
-	t.Run("tcp", func(t *testing.T) { f(t, overTCP) })
-	t.Run("portable", func(t *testing.T) { f(t, overPortable) })
-}
-
-// everywhere runs one conversation over TCP by both transports, over TCP as systems and wrapped connections have it that
-// can't wait without a buffer, and over pipes in a bubble whose clock stands still while anybody has something to do.
+// everywhere runs one conversation over TCP, over TCP as systems and wrapped connections have it that can't wait without
+// a buffer, and over pipes in a bubble whose clock stands still while anybody has something to do.
 func everywhere(t *testing.T, f func(*testing.T, network)) {
 	t.Helper()
 	t.Parallel()
@@ -65,10 +55,9 @@ func everywhere(t *testing.T, f func(*testing.T, network)) {
 		t.Parallel()
 		f(t, overTCP)
 	})
-	t.Run("portable", func(t *testing.T) {
-		t.Parallel()
-		f(t, overPortable)
-	})
+	if portable {
+		return // The others are, and were tested.
+	}
 	t.Run("held", func(t *testing.T) {
 		t.Parallel()
 		f(t, overHeld)
@@ -82,6 +71,9 @@ func everywhere(t *testing.T, f func(*testing.T, network)) {
 // inBubble runs f over pipes in a bubble.
 func inBubble(t *testing.T, f func(*testing.T)) {
 	t.Helper()
+	if portable {
+		return // As pipes are, for which this was tested.
+	}
 	t.Parallel()
 	synctest.Test(t, f)
 }
@@ -117,7 +109,7 @@ func serve(t *testing.T, n network, h handler.Handler, as ...func(*role)) *stage
 	}
 	s := &stage{t: t, net: n, log: newRecorder(), registry: prometheus.NewPedanticRegistry(), served: make(chan error, 1)}
 	r.server.Log = zap.New(s.log)
-	r.server.Portable = n.portable
+	r.server.Portable = portable
 	s.srv = server.New(r.server)
 	s.registry.MustRegister(s.srv)
 	s.listener = s.srv.NewListener(r.listener)

@@ -30,7 +30,7 @@ func TestIdleMemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			srv := server.New(server.Config{})
+			srv := server.New(server.Config{Portable: portable})
 			r := role{listener: server.ListenerConfig{Handler: h, Limits: defaultLimits}}
 			for _, f := range test.as {
 				f(&r)

@@ -57,232 +57,218 @@ func (c *client) control(f func(fd int) error) {
 
 // The last message and the end of the client's side come in one segment, so that the poller tells of both at once.
 func TestSocket_dataAndEnd(t *testing.T) {
-	overSockets(t, func(t *testing.T, n network) {
-		t.Parallel()
-		s := serve(t, n, echo(""))
-		for range 50 {
-			for _, count := range counts {
-				c := s.dial()
-				c.talk(count)
-				c.option(unix.IPPROTO_TCP, unix.TCP_CORK, 1)
-				c.send("last\nunfinished")
-				c.closeWrite()
-				c.wantEnd("last", "unfinished")
-				s.wantEnd(server.ClientClosed)
-				c.Close()
-			}
+	t.Parallel()
+	s := serve(t, overTCP, echo(""))
+	for range 50 {
+		for _, count := range counts {
+			c := s.dial()
+			c.talk(count)
+			c.option(unix.IPPROTO_TCP, unix.TCP_CORK, 1)
+			c.send("last\nunfinished")
+			c.closeWrite()
+			c.wantEnd("last", "unfinished")
+			s.wantEnd(server.ClientClosed)
+			c.Close()
 		}
-	})
+	}
 }
 
 // The end comes alone, right behind the answer or while the server waits.
 func TestSocket_end(t *testing.T) {
-	overSockets(t, func(t *testing.T, n network) {
-		t.Parallel()
-		s := serve(t, n, echo(""))
-		for i := range 50 {
-			for _, count := range counts {
-				c := s.dial()
-				c.talk(count)
-				if i%10 == 0 {
-					time.Sleep(time.Millisecond)
-				}
-				c.closeWrite()
-				c.wantEnd()
-				s.wantEnd(server.ClientClosed)
-				c.Close()
+	t.Parallel()
+	s := serve(t, overTCP, echo(""))
+	for i := range 50 {
+		for _, count := range counts {
+			c := s.dial()
+			c.talk(count)
+			if i%10 == 0 {
+				time.Sleep(time.Millisecond)
 			}
+			c.closeWrite()
+			c.wantEnd()
+			s.wantEnd(server.ClientClosed)
+			c.Close()
 		}
-	})
+	}
 }
 
 // A reset ends the connection at once, behind a message and alone.
 func TestSocket_reset(t *testing.T) {
-	overSockets(t, func(t *testing.T, n network) {
-		t.Parallel()
-		s := serve(t, n, echo(""))
-		for i := range 20 {
-			for _, count := range counts {
-				c := s.dial()
-				c.talk(count)
-				if i%2 == 0 {
-					c.send("last\n")
-				}
-				if i%5 == 0 {
-					time.Sleep(time.Millisecond)
-				}
-				if err := c.Conn.(*net.TCPConn).SetLinger(0); err != nil {
-					t.Fatal(err)
-				}
-				c.Close()
-				s.wantEnd(server.Reset)
+	t.Parallel()
+	s := serve(t, overTCP, echo(""))
+	for i := range 20 {
+		for _, count := range counts {
+			c := s.dial()
+			c.talk(count)
+			if i%2 == 0 {
+				c.send("last\n")
 			}
+			if i%5 == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			if err := c.Conn.(*net.TCPConn).SetLinger(0); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			s.wantEnd(server.Reset)
 		}
-	})
+	}
 }
 
 // Every read stops at telnet's urgent mark, and what is behind it is no less a message.
 func TestSocket_urgent(t *testing.T) {
-	overSockets(t, func(t *testing.T, n network) {
-		t.Parallel()
-		s := serve(t, n, echo(""))
-		for range 20 {
-			for _, count := range counts {
-				c := s.dial()
-				c.talk(count)
-				c.option(unix.IPPROTO_TCP, unix.TCP_CORK, 1)
-				c.send("be")
-				c.control(func(fd int) error { return unix.Sendto(fd, []byte("!"), unix.MSG_OOB, nil) })
-				c.send("hind\n")
-				c.option(unix.IPPROTO_TCP, unix.TCP_CORK, 0)
-				c.want("behind")
-				c.talk(2)
-				c.closeWrite()
-				c.wantEnd()
-				s.wantEnd(server.ClientClosed)
-				c.Close()
-			}
+	t.Parallel()
+	s := serve(t, overTCP, echo(""))
+	for range 20 {
+		for _, count := range counts {
+			c := s.dial()
+			c.talk(count)
+			c.option(unix.IPPROTO_TCP, unix.TCP_CORK, 1)
+			c.send("be")
+			c.control(func(fd int) error { return unix.Sendto(fd, []byte("!"), unix.MSG_OOB, nil) })
+			c.send("hind\n")
+			c.option(unix.IPPROTO_TCP, unix.TCP_CORK, 0)
+			c.want("behind")
+			c.talk(2)
+			c.closeWrite()
+			c.wantEnd()
+			s.wantEnd(server.ClientClosed)
+			c.Close()
 		}
-	})
+	}
 }
 
 // A client that reads slowly and has long ended its side gets all there is to get.
 func TestSocket_slowReaderHasEnded(t *testing.T) {
-	overSockets(t, func(t *testing.T, n network) {
-		t.Parallel()
-		const size = 12 << 20
-		s := serve(t, n, echo(""), raw, limits(defaultLimits))
-		c := s.dial()
-		c.option(unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10)
-		sent := make([]byte, size)
-		for i := range sent {
-			sent[i] = byte(i * 7 / 5)
+	t.Parallel()
+	const size = 12 << 20
+	s := serve(t, overTCP, echo(""), raw, limits(defaultLimits))
+	c := s.dial()
+	c.option(unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10)
+	sent := make([]byte, size)
+	for i := range sent {
+		sent[i] = byte(i * 7 / 5)
+	}
+	written := make(chan error, 1)
+	go func() {
+		_, err := c.Conn.Write(sent)
+		if err == nil {
+			err = c.Conn.(*net.TCPConn).CloseWrite()
 		}
-		written := make(chan error, 1)
-		go func() {
-			_, err := c.Conn.Write(sent)
-			if err == nil {
-				err = c.Conn.(*net.TCPConn).CloseWrite()
-			}
-			written <- err
-		}()
-		var got bytes.Buffer
-		for begin := time.Now(); ; {
-			n, err := io.CopyN(&got, c.Conn, 256<<10)
-			if time.Since(begin) < time.Second {
-				time.Sleep(10 * time.Millisecond)
-			}
-			if err != nil || n == 0 {
-				break
-			}
+		written <- err
+	}()
+	var got bytes.Buffer
+	for begin := time.Now(); ; {
+		n, err := io.CopyN(&got, c.Conn, 256<<10)
+		if time.Since(begin) < time.Second {
+			time.Sleep(10 * time.Millisecond)
 		}
-		if err := <-written; err != nil {
-			t.Fatal(err)
+		if err != nil || n == 0 {
+			break
 		}
-		if !bytes.Equal(got.Bytes(), sent) {
-			t.Errorf("%d bytes came back of %d, or not the same", got.Len(), size)
-		}
-		s.wantEnd(server.ClientClosed)
-	})
+	}
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes(), sent) {
+		t.Errorf("%d bytes came back of %d, or not the same", got.Len(), size)
+	}
+	s.wantEnd(server.ClientClosed)
 }
 
 // Deadlines hold for one whose hang-up is watched for as for one whose is not.
 func TestSocket_deadlines(t *testing.T) {
 	const timeout = 200 * time.Millisecond
-	overSockets(t, func(t *testing.T, n network) {
-		for _, count := range counts {
-			t.Run(fmt.Sprintf("idle after %d", count), func(t *testing.T) {
-				t.Parallel()
-				s := serve(t, n, echo(""), limits(server.Limits{IdleTimeout: timeout}))
-				c := s.dial()
-				c.talk(count)
-				began := time.Now()
-				c.wantEnd("ERR idle_timeout")
-				if d := time.Since(began); d < timeout/2 || d > 10*timeout {
-					t.Errorf("after %v, want %v", d, timeout)
-				}
-				c.Close()
-				s.wantEnd(server.IdleTimeout)
-			})
-			t.Run(fmt.Sprintf("message after %d", count), func(t *testing.T) {
-				t.Parallel()
-				s := serve(t, n, echo(""), limits(server.Limits{IdleTimeout: time.Minute, MessageTimeout: timeout}))
-				c := s.dial()
-				c.talk(count)
-				c.send("unfinished")
-				c.wantEnd("ERR message_timeout")
-				c.Close()
-				s.wantEnd(server.MessageTimeout)
-			})
-			t.Run(fmt.Sprintf("write after %d", count), func(t *testing.T) {
-				t.Parallel()
-				s := serve(t, n, handler.Func(func(s handler.Session) error {
-					for msg := range s.Messages() {
-						if string(msg) == "flood" {
-							return flood(s)
-						}
-						if err := s.Echo("", msg); err != nil {
-							return err
-						}
+	for _, count := range counts {
+		t.Run(fmt.Sprintf("idle after %d", count), func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, overTCP, echo(""), limits(server.Limits{IdleTimeout: timeout}))
+			c := s.dial()
+			c.talk(count)
+			began := time.Now()
+			c.wantEnd("ERR idle_timeout")
+			if d := time.Since(began); d < timeout/2 || d > 10*timeout {
+				t.Errorf("after %v, want %v", d, timeout)
+			}
+			c.Close()
+			s.wantEnd(server.IdleTimeout)
+		})
+		t.Run(fmt.Sprintf("message after %d", count), func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, overTCP, echo(""), limits(server.Limits{IdleTimeout: time.Minute, MessageTimeout: timeout}))
+			c := s.dial()
+			c.talk(count)
+			c.send("unfinished")
+			c.wantEnd("ERR message_timeout")
+			c.Close()
+			s.wantEnd(server.MessageTimeout)
+		})
+		t.Run(fmt.Sprintf("write after %d", count), func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, overTCP, handler.Func(func(s handler.Session) error {
+				for msg := range s.Messages() {
+					if string(msg) == "flood" {
+						return flood(s)
 					}
-					return nil
-				}), limits(server.Limits{WriteTimeout: timeout}))
-				c := s.dial()
-				c.talk(count)
-				c.send("flood\n")
-				s.wantEnd(server.WriteTimeout)
-			})
-		}
-	})
+					if err := s.Echo("", msg); err != nil {
+						return err
+					}
+				}
+				return nil
+			}), limits(server.Limits{WriteTimeout: timeout}))
+			c := s.dial()
+			c.talk(count)
+			c.send("flood\n")
+			s.wantEnd(server.WriteTimeout)
+		})
+	}
 }
 
 // Connections come and go in all ways, and the system gives the descriptors of those that went to those that come, while
 // others go on talking: nobody gets what was meant for another, or ends because another has. No descriptor is left.
 func TestSocket_descriptorReuse(t *testing.T) {
 	before := descriptors(t)
-	overSockets(t, func(t *testing.T, n network) {
-		s := serve(t, n, echo(""))
-		var wg sync.WaitGroup
-		stop := time.Now().Add(1500 * time.Millisecond)
-		for worker := range 16 {
-			wg.Go(func() {
-				random := rand.New(rand.NewPCG(uint64(worker), 1))
-				for round := 0; time.Now().Before(stop); round++ {
-					c := s.dial()
-					stays := worker < 4
-					for i := range 1 + random.IntN(12) {
-						line := fmt.Sprintf("worker %d round %d message %d", worker, round, i)
-						c.send(line + "\n")
-						c.want(line)
-					}
-					for i := 0; stays && time.Now().Before(stop); i++ {
-						line := fmt.Sprintf("worker %d stays %d", worker, i)
-						c.send(line + "\n")
-						c.want(line)
-					}
-					switch random.IntN(4) {
-					case 0:
-						c.Conn.(*net.TCPConn).SetLinger(0)
-					case 1:
-						c.send("last\n")
-						c.closeWrite()
-						c.wantEnd("last")
-					case 2:
-						c.closeWrite()
-						c.wantEnd()
-					}
-					c.Close()
+	s := serve(t, overTCP, echo(""))
+	var wg sync.WaitGroup
+	stop := time.Now().Add(1500 * time.Millisecond)
+	for worker := range 16 {
+		wg.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(worker), 1))
+			for round := 0; time.Now().Before(stop); round++ {
+				c := s.dial()
+				stays := worker < 4
+				for i := range 1 + random.IntN(12) {
+					line := fmt.Sprintf("worker %d round %d message %d", worker, round, i)
+					c.send(line + "\n")
+					c.want(line)
 				}
-			})
-		}
-		wg.Wait()
-		s.stop(drainTimeout)
-		for _, e := range s.log.lines("connection closed") {
-			if r := e.string("reason"); !slices.Contains([]string{"client_closed", "reset"}, r) {
-				t.Errorf("a connection ended for %s", r)
+				for i := 0; stays && time.Now().Before(stop); i++ {
+					line := fmt.Sprintf("worker %d stays %d", worker, i)
+					c.send(line + "\n")
+					c.want(line)
+				}
+				switch random.IntN(4) {
+				case 0:
+					c.Conn.(*net.TCPConn).SetLinger(0)
+				case 1:
+					c.send("last\n")
+					c.closeWrite()
+					c.wantEnd("last")
+				case 2:
+					c.closeWrite()
+					c.wantEnd()
+				}
+				c.Close()
 			}
+		})
+	}
+	wg.Wait()
+	s.stop(drainTimeout)
+	for _, e := range s.log.lines("connection closed") {
+		if r := e.string("reason"); !slices.Contains([]string{"client_closed", "reset"}, r) {
+			t.Errorf("a connection ended for %s", r)
 		}
-	})
+	}
 	for range 100 {
 		if descriptors(t) <= before {
 			return
@@ -304,53 +290,49 @@ func descriptors(t *testing.T) int {
 
 // A bulk stream with messages of all sizes comes back as it went.
 func TestSocket_bulk(t *testing.T) {
-	overSockets(t, func(t *testing.T, n network) {
-		t.Parallel()
-		s := serve(t, n, echo(""), raw)
-		c := s.dial()
-		go func() {
-			piece := []byte(strings.Repeat("0123456789abcdef", 32<<10)) // 512 KiB
-			for _, size := range []int{1, 16 << 10, 32 << 10, 32<<10 + 1, 256 << 10, 256<<10 + 1, 512 << 10} {
-				for range 10 {
-					c.Conn.Write(piece[:size])
-				}
+	t.Parallel()
+	s := serve(t, overTCP, echo(""), raw)
+	c := s.dial()
+	go func() {
+		piece := []byte(strings.Repeat("0123456789abcdef", 32<<10)) // 512 KiB
+		for _, size := range []int{1, 16 << 10, 32 << 10, 32<<10 + 1, 256 << 10, 256<<10 + 1, 512 << 10} {
+			for range 10 {
+				c.Conn.Write(piece[:size])
 			}
-			c.Conn.(*net.TCPConn).CloseWrite()
-		}()
-		want := 10 * (1 + 16<<10 + 32<<10 + 32<<10 + 1 + 256<<10 + 256<<10 + 1 + 512<<10)
-		got, err := io.ReadAll(c.Conn)
-		if err != nil || len(got) != want {
-			t.Fatalf("%d bytes came back of %d, %v", len(got), want, err)
 		}
-		s.wantEnd(server.ClientClosed)
-	})
+		c.Conn.(*net.TCPConn).CloseWrite()
+	}()
+	want := 10 * (1 + 16<<10 + 32<<10 + 32<<10 + 1 + 256<<10 + 256<<10 + 1 + 512<<10)
+	got, err := io.ReadAll(c.Conn)
+	if err != nil || len(got) != want {
+		t.Fatalf("%d bytes came back of %d, %v", len(got), want, err)
+	}
+	s.wantEnd(server.ClientClosed)
 }
 
 // Accepted sockets have what net gives those that it accepts, and the keep-alives that a server wants.
 func TestSocket_options(t *testing.T) {
-	overSockets(t, func(t *testing.T, n network) {
-		t.Parallel()
-		s := serve(t, n, echo(""), greeting)
-		c := s.dial()
-		c.talk(0)
-		s.srv.EachDescriptor(func(fd int) {
-			for _, option := range []struct {
-				name             string
-				level, id, value int
-			}{
-				{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-				{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-				{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
-				{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 5},
-				{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
-			} {
-				if got, err := unix.GetsockoptInt(fd, option.level, option.id); err != nil || got != option.value {
-					t.Errorf("%s is %d, %v; want %d", option.name, got, err, option.value)
-				}
+	t.Parallel()
+	s := serve(t, overTCP, echo(""), greeting)
+	c := s.dial()
+	c.talk(0)
+	s.srv.EachDescriptor(func(fd int) {
+		for _, option := range []struct {
+			name             string
+			level, id, value int
+		}{
+			{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+			{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+			{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
+			{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 5},
+			{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
+		} {
+			if got, err := unix.GetsockoptInt(fd, option.level, option.id); err != nil || got != option.value {
+				t.Errorf("%s is %d, %v; want %d", option.name, got, err, option.value)
 			}
-			if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-				t.Errorf("flags %x, %v; want FD_CLOEXEC", flags, err)
-			}
-		})
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("flags %x, %v; want FD_CLOEXEC", flags, err)
+		}
 	})
 }
