@@ -22,7 +22,7 @@ func (c *conn) Messages() iter.Seq[[]byte] {
 		c.looping.Store(true)
 		defer c.looping.Store(false)
 		// A loop that was left in the middle of a piece goes on there.
-		if !c.deliver() {
+		if !c.take(nil) {
 			return
 		}
 		// The connection spends its idle time in here.
@@ -35,22 +35,26 @@ func (c *conn) Messages() iter.Seq[[]byte] {
 	}
 }
 
-// take takes a piece of input from the transport. It is false when the loop over the messages ends.
+// take takes a piece of input from the transport, or goes on with the last one if it is given none, and hands the handler
+// every whole message. It is false when the loop over the messages ends.
 func (c *conn) take(piece []byte) bool {
-	c.received.Store(c.received.Load() + uint64(len(piece)))
-	c.dec.Feed(piece)
-	return c.deliver()
+	if piece != nil {
+		c.received.Store(c.received.Load() + uint64(len(piece)))
+		c.dec.Feed(piece)
+	}
+	before := c.messagesIn.Load() + c.sent.Load()
+	return c.taken(c.handAll(), before)
 }
 
-// deliver hands the handler every whole message, and notes when that was done and what stands unfinished then. It is
-// false when the loop over the messages ends.
-func (c *conn) deliver() bool {
-	messages, sent := c.messagesIn.Load(), c.sent.Load()
-	goOn := c.handAll()
+// taken notes when a piece was dealt with, whether anything came of it, and what stands unfinished then. It is false when
+// the loop over the messages ends. It is not part of take, whose frame stands on the stack below the handler's.
+//
+//go:noinline
+func (c *conn) taken(goOn bool, before uint64) bool {
 	c.uncork()
 	now := c.ln.srv.now()
 	c.lastInput = now
-	if c.messagesIn.Load() != messages || c.sent.Load() != sent {
+	if c.messagesIn.Load()+c.sent.Load() != before {
 		c.lastActive.Store(now)
 	}
 	if !goOn {

@@ -47,6 +47,7 @@ func (c *conn) Echo(prefix string, msg []byte) error {
 		c.replies.Store(c.replies.Load() + 1)
 		err = c.send(msg)
 	default:
+		c.lend()
 		if c.gatherEcho(prefix, msg) {
 			err = c.send(*c.out)
 			c.release()
@@ -56,12 +57,12 @@ func (c *conn) Echo(prefix string, msg []byte) error {
 	return err
 }
 
-// gatherEcho gathers what Echo sends, and reports whether it is to be sent now. It is not part of Echo so that its frame is
-// off the stack when the system sends: with it, the smallest stack would not do.
+// gatherEcho gathers what Echo sends, and reports whether it is to be sent now. Neither it nor lend is part of Echo, so that
+// their frames are off the stack when the system sends: with them, the smallest stack would not do.
 //
 //go:noinline
 func (c *conn) gatherEcho(prefix string, msg []byte) bool {
-	c.gather(c.ln.Wire.AppendEcho(c.gathered(), prefix, msg))
+	*c.out = c.ln.Wire.AppendEcho(*c.out, prefix, msg)
 	c.replies.Store(c.replies.Load() + 1)
 	return !c.holdsBack()
 }
@@ -101,10 +102,17 @@ func (c *conn) refusal() error {
 
 // gathered returns what was gathered, to be appended to and given to gather.
 func (c *conn) gathered() []byte {
+	c.lend()
+	return *c.out
+}
+
+// lend sees to it that there is a buffer to gather in.
+//
+//go:noinline
+func (c *conn) lend() {
 	if c.out == nil {
 		c.out = outputBuffers.get()
 	}
-	return *c.out
 }
 
 func (c *conn) gather(b []byte) { *c.out = b }
@@ -162,7 +170,7 @@ func (c *conn) send(b []byte) error {
 		c.t.interrupt()
 		return c.sendErr
 	}
-	if c.stage.Load() == waiting { // Otherwise deliver does.
+	if c.stage.Load() == waiting { // Otherwise taken does.
 		c.lastActive.Store(c.ln.srv.now())
 	}
 	return nil
