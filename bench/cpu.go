@@ -24,6 +24,18 @@ const tick = 10 * time.Millisecond
 // processes of others (clock_getcpuclockid(3)). Of children that were waited for the kernel tells only ticks of 10 ms;
 // that is less exact, and matters only for servers that start a process for each connection.
 func groupCPU(group int) (time.Duration, error) {
+	const tries = 20
+	for try := 1; ; try++ {
+		total, err := groupCPUNow(group)
+		if err == nil || try == tries {
+			return total, err
+		}
+		// A process ended, and was waited for, between being found and being looked at: its time is now its parent's.
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func groupCPUNow(group int) (time.Duration, error) {
 	pids, err := groupMembers(group)
 	if err != nil {
 		return 0, err

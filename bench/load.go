@@ -24,9 +24,9 @@ type loadResult struct {
 	} `json:"latency_us"`
 }
 
-// runLoad runs the load to its end. Each time it is ready it calls atReady, and goes on when that returns. An error of
-// the load is what it said.
-func runLoad(ctx context.Context, l launch, atReady func() error) (loadResult, error) {
+// runLoad runs the load to its end. Each time it is ready it calls atReady, and goes on when that returns; so it does with
+// atResult when it is done, and has not yet closed its connections. An error of the load is what it said.
+func runLoad(ctx context.Context, l launch, atReady, atResult func() error) (loadResult, error) {
 	cmd := command(l)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -45,7 +45,7 @@ func runLoad(ctx context.Context, l launch, atReady func() error) (loadResult, e
 	stopKilling := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
 	defer stopKilling()
 
-	result, followErr := follow(stdout, stdin, atReady)
+	result, followErr := follow(stdout, stdin, atReady, atResult)
 	if followErr != nil {
 		_ = cmd.Process.Kill() // It may have ended: that may be the error.
 	}
@@ -63,16 +63,22 @@ func runLoad(ctx context.Context, l launch, atReady func() error) (loadResult, e
 	return result, nil
 }
 
-// follow reads what the load prints, answers each "ready" once atReady has returned, and returns the result.
-func follow(from io.Reader, to io.Writer, atReady func() error) (loadResult, error) {
+// follow reads what the load prints, and lets it go on once atReady, and at the end atResult, has returned.
+func follow(from io.Reader, to io.Writer, atReady, atResult func() error) (loadResult, error) {
+	letGo := func(first func() error) error {
+		if err := first(); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(to, "go\n"); err != nil {
+			return fmt.Errorf("load: %w", err)
+		}
+		return nil
+	}
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
 		if lines.Text() == "ready" {
-			if err := atReady(); err != nil {
+			if err := letGo(atReady); err != nil {
 				return loadResult{}, err
-			}
-			if _, err := io.WriteString(to, "go\n"); err != nil {
-				return loadResult{}, fmt.Errorf("load: %w", err)
 			}
 			continue
 		}
@@ -80,7 +86,7 @@ func follow(from io.Reader, to io.Writer, atReady func() error) (loadResult, err
 		if err := json.Unmarshal(lines.Bytes(), &result); err != nil {
 			return loadResult{}, fmt.Errorf("load printed %q: %w", lines.Text(), err)
 		}
-		return result, nil
+		return result, letGo(atResult)
 	}
 	if err := lines.Err(); err != nil {
 		return loadResult{}, fmt.Errorf("load: %w", err)

@@ -155,25 +155,23 @@ func holdIdle(ctx context.Context, p *process, l launch) (sample, error) {
 		}
 		got.resident = append(got.resident, float64(now-before)/float64(idleCounts[len(got.resident)]))
 		return nil
-	})
+	}, func() error { return nil })
 	return got, err
 }
 
-// putThrough has the load do its work, and takes the server's CPU time before and after.
+// putThrough has the load do its work, and takes the server's CPU time before and after. Neither the opening of the
+// connections nor their end is in it, except where that is the work.
 func putThrough(ctx context.Context, p *process, l launch) (sample, error) {
-	var got sample
-	var before time.Duration
-	result, err := runLoad(ctx, l, func() (err error) {
-		before, err = p.settled(ctx)
-		return err
-	})
+	var before, after time.Duration
+	settle := func(cpu *time.Duration) func() error {
+		return func() (err error) {
+			*cpu, err = p.settled(ctx)
+			return err
+		}
+	}
+	result, err := runLoad(ctx, l, settle(&before), settle(&after))
 	if err != nil {
 		return sample{}, err
 	}
-	after, err := p.settled(ctx)
-	if err != nil {
-		return sample{}, err
-	}
-	got.cpu, got.load = after-before, result
-	return got, nil
+	return sample{cpu: after - before, load: result}, nil
 }

@@ -25,6 +25,7 @@ type server struct {
 	logs   bool // whether it logs each connection, unless told not to
 	forks  bool // whether it starts a process for each connection
 	most   int  // connections it is asked to hold; 0: any
+	noBulk bool // whether it gets stuck when both sides write before they read
 	slow   bool // so far from the others that slowRounds rounds are enough
 }
 
@@ -40,7 +41,7 @@ const slowRounds = 2
 // takesPart reports whether a server is put through a work in a round, which count from 0.
 func (s server) takesPart(w work, round int) bool {
 	switch {
-	case w.text && !s.text, s.forks && !w.forks, s.most > 0 && w.connections > s.most, s.slow && round >= slowRounds:
+	case w.text && !s.text, s.forks && !w.forks, w.bulk && s.noBulk, s.most > 0 && w.connections > s.most, s.slow && round >= slowRounds:
 		return false
 	case w.quiet && !s.logs:
 		return s.name == reference || s.name == referenceAgain // which have no line to leave out, and are the measure
@@ -57,7 +58,7 @@ func servers() []server {
 		parleyServer("parley-portable", "parley, portable transport", "portable"),
 		goServer("go", "Go: goroutine, 4 KiB buffer", "plain", ""),
 		goServer("go-deadline", "Go + deadline and counter per read", "deadline", ""),
-		goServer("io-copy", "Go: io.Copy (splice)", "iocopy", ""),
+		ioCopyServer(),
 		goServer("netpoll", "cloudwego/netpoll", "netpoll", "github.com/cloudwego/netpoll"),
 		fortioServer(),
 		scriptServer("node", "Node", "node", "nodejs", filepath.Join("node", "echo.js")),
@@ -66,9 +67,7 @@ func servers() []server {
 		debianServer("socat", "socat", "socat", []string{"-V"}, func(port string) []string {
 			return []string{"socat", "TCP-LISTEN:" + port + ",bind=127.0.0.1,reuseaddr,fork,backlog=4096,nodelay", "PIPE"}
 		}),
-		debianServer("ncat", "ncat", "ncat", []string{"--version"}, func(port string) []string {
-			return []string{"ncat", "--listen", "--keep-open", "--max-conns", "1000", "--exec", "/bin/cat", "127.0.0.1", port}
-		}),
+		ncatServer(),
 		debianServer("tcpserver", "tcpserver", "ucspi-tcp", nil, func(port string) []string {
 			return []string{"tcpserver", "-R", "-H", "-l", "0", "-c", "1000", "-b", "4096", "127.0.0.1", port, "/bin/cat"}
 		}),
@@ -180,6 +179,13 @@ func goServer(name, title, folder, library string) server {
 	}
 }
 
+// ioCopyServer opens a pipe for each connection: 10,000 of them are more files than a process is given here.
+func ioCopyServer() server {
+	s := goServer("io-copy", "Go: io.Copy (splice)", "iocopy", "")
+	s.most = 5000
+	return s
+}
+
 func fortioServer() server {
 	s := goServer("fortio", "fortio tcp-echo", "fortio", "fortio.org/fortio")
 	withFlags := s.launch
@@ -234,4 +240,13 @@ func debianServer(name, title, debian string, version []string, argv func(port s
 			return launch{argv: argv(fmt.Sprint(port))}
 		},
 	}
+}
+
+// ncatServer copies to its child and from it in one blocking loop.
+func ncatServer() server {
+	s := debianServer("ncat", "ncat", "ncat", []string{"--version"}, func(port string) []string {
+		return []string{"ncat", "--listen", "--keep-open", "--max-conns", "1000", "--exec", "/bin/cat", "127.0.0.1", port}
+	})
+	s.noBulk = true
+	return s
 }

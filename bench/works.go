@@ -17,6 +17,7 @@ type work struct {
 	greet    bool // by those who can
 	quiet    bool // without the line that is logged for each connection; only for those who log
 	forks    bool // whether servers that start a process for each connection take part
+	bulk     bool // more is sent before what was sent came back
 	unpinned bool // server and load on any core
 	idle     bool // what counts is memory; stops at each of idleCounts
 }
@@ -32,8 +33,8 @@ func works() []work {
 		{name: "message-1000", connections: 1000, load: closed(1000, 64, 8)},
 		{name: "message-10000", connections: 10000, load: closed(10000, 64, 8)},
 		{name: "message-16k", connections: 64, load: closed(64, 16<<10, 8), forks: true},
-		{name: "bulk-1", connections: 1, load: []string{"-m", "bulk", "-c", "1"}, forks: true},
-		{name: "bulk-8", connections: 8, load: []string{"-m", "bulk", "-c", "8"}, forks: true},
+		{name: "bulk-1", connections: 1, load: []string{"-m", "bulk", "-c", "1"}, bulk: true, forks: true},
+		{name: "bulk-8", connections: 8, load: []string{"-m", "bulk", "-c", "8"}, bulk: true, forks: true},
 		{name: "churn", connections: 32, load: []string{"-m", "churn", "-c", "32"}, greet: true, forks: true},
 		{name: "churn-quiet", connections: 32, load: []string{"-m", "churn", "-c", "32"}, greet: true, quiet: true},
 		{name: "open", connections: 1000, load: []string{"-m", "open", "-c", "1000", "-r", "60000", "-w", "8"}},

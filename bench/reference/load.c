@@ -14,7 +14,8 @@
  *   -w N        messages on each connection as it is opened (2)
  *   -g          the server greets: read a line first
  *   -x PREFIX   messages are lines, and are answered with PREFIX and the line
- *   -i          print "ready" and wait for a line on stdin before measuring, and at each count of idle
+ *   -i          print "ready" and wait for a line on stdin before measuring, and at each count of idle; at the end keep the
+ *               connections until another line comes
  *
  * It connects to 127.0.0.1 from many addresses of 127.0.1.0/24, so that ports do not run short. The result is a line of
  * JSON; nothing is outstanding when the measure begins and ends. It exits 1, and says why on stderr, when a byte is wrong
@@ -446,16 +447,21 @@ static void nothing_more(void)
 	}
 }
 
-static void ready(void)
+/* go_on prints what there is to print and waits for a line. */
+static void go_on(void)
 {
 	char line[16];
 
-	if (!interactive)
-		return;
-	puts("ready");
 	fflush(stdout);
-	if (!fgets(line, sizeof line, stdin))
+	if (interactive && !fgets(line, sizeof line, stdin))
 		exit(1); /* whoever ran it is gone */
+}
+
+static void ready(void)
+{
+	if (interactive)
+		puts("ready");
+	go_on();
 }
 
 static void print(double seconds)
@@ -545,6 +551,7 @@ int main(int argc, char **argv)
 		}
 		nothing_more();
 		print(0);
+		go_on();
 		return 0;
 	}
 	if (mode != CHURN)
@@ -555,5 +562,6 @@ int main(int argc, char **argv)
 	double seconds = run(duration);
 	nothing_more();
 	print(seconds);
+	go_on();
 	return 0;
 }
