@@ -3,12 +3,13 @@
  *
  *   -m MODE     closed: each connection sends a message when the last one's answer is there
  *               open: messages are sent at a rate, whether answers come or not; latency counts from when one was due
- *               bulk: each connection sends as fast as it can
+ *               bulk: each connection sends as long as less than a window is under way
  *               churn: connect, read the greeting, one message, close
  *               idle: open the connections, and hold them
  *   -c N        connections at a time (64); idle: N,N,... to stop at each count
  *   -s BYTES    size of a message (64)
  *   -r RATE     open: messages a second, of all connections (60000)
+ *   -k BYTES    bulk: the window of a connection (1 MiB)
  *   -d SECONDS  how long to measure (1)
  *   -u SECONDS  how long to do the same before that (0.2)
  *   -w N        messages on each connection as it is opened (2)
@@ -67,7 +68,7 @@ static enum { CLOSED, OPEN, BULK, CHURN, IDLE } mode;
 static const char *const modes[] = {"closed", "open", "bulk", "churn", "idle"};
 static int connections = 64, idle_counts[8], idle_stops;
 static double rate = 60000, duration = 1, warmup = 0.2;
-static uint64_t opening_messages = 2;
+static uint64_t opening_messages = 2, window = 1 << 20;
 static size_t size = 64;
 static bool greeted, lines, interactive;
 static const char *prefix = "";
@@ -167,11 +168,8 @@ static void transmit(struct conn *c)
 			return;
 		}
 		c->sent += n;
-		if (mode == BULK && c->phase == TALKING) {
+		if (mode == BULK && c->phase == TALKING)
 			outstanding += n;
-			watch(c, EPOLLIN | EPOLLOUT); /* the next chunk when all others have had their turn */
-			return;
-		}
 	}
 	watch(c, EPOLLIN);
 }
@@ -208,6 +206,10 @@ static void answered(struct conn *c, uint64_t before)
 
 	switch (mode) {
 	case BULK:
+		if (running) {
+			c->goal = c->got + window;
+			transmit(c);
+		}
 		return;
 	case OPEN:
 		t = now();
@@ -379,7 +381,7 @@ static void begin(uint64_t t)
 			dial(c);
 			break;
 		case BULK:
-			c->goal = UINT64_MAX;
+			c->goal = c->got + window;
 			transmit(c);
 			break;
 		case OPEN:
@@ -477,7 +479,7 @@ static void print(double seconds)
 
 static void usage(const char *what)
 {
-	fprintf(stderr, "%s; usage: load [-m closed|open|bulk|churn|idle] [-c N] [-s BYTES] [-r RATE] [-d SECONDS] [-u SECONDS] [-w N] [-g] "
+	fprintf(stderr, "%s; usage: load [-m closed|open|bulk|churn|idle] [-c N] [-s BYTES] [-r RATE] [-k BYTES] [-d SECONDS] [-u SECONDS] [-w N] [-g] "
 			"[-x PREFIX] [-i] PORT\n", what);
 	exit(2);
 }
@@ -505,12 +507,13 @@ static void parse(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "m:c:s:r:d:u:w:gx:i")) != -1)
+	while ((option = getopt(argc, argv, "m:c:s:r:k:d:u:w:gx:i")) != -1)
 		switch (option) {
 		case 'm': parse_mode(optarg); break;
 		case 'c': parse_connections(optarg); break;
 		case 's': size = atoi(optarg); break;
 		case 'r': rate = atof(optarg); break;
+		case 'k': window = atoi(optarg); break;
 		case 'd': duration = atof(optarg); break;
 		case 'u': warmup = atof(optarg); break;
 		case 'w': opening_messages = atoi(optarg); break;
@@ -521,7 +524,7 @@ static void parse(int argc, char **argv)
 		}
 	if (optind != argc - 1 || (port = atoi(argv[optind])) == 0)
 		usage("one port is wanted");
-	if (size < 1 || size > CHUNK || opening_messages < 1 || rate <= 0 || duration <= 0 || warmup < 0)
+	if (size < 1 || size > CHUNK || opening_messages < 1 || window < 1 || rate <= 0 || duration <= 0 || warmup < 0)
 		usage("a number is out of its range");
 	if (idle_stops > 1 && mode != IDLE)
 		usage("several counts of connections are for idle");
