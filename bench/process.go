@@ -21,6 +21,8 @@ type process struct {
 	cmd    *exec.Cmd
 	group  int
 	output string // file that has what it said
+
+	stopped bool
 }
 
 // A launch says how to start a process.
@@ -68,8 +70,12 @@ func start(l launch) (*process, error) {
 	return &process{cmd: cmd, group: cmd.Process.Pid, output: l.output}, nil
 }
 
-// stop kills the process and all that it has forked, and waits for them.
+// stop kills the process and all that it has forked, and waits for them. Only the first call does.
 func (p *process) stop() {
+	if p.stopped {
+		return
+	}
+	p.stopped = true
 	// The process was not waited for yet, so that the number is still its own.
 	_ = syscall.Kill(-p.group, syscall.SIGKILL) // All may have ended.
 	_ = p.cmd.Wait()                            // Killed is how it ends.

@@ -32,7 +32,7 @@ type absence struct {
 	err   error
 }
 
-// tool is where the verdicts are taken from.
+// judged is the server that the targets are for.
 const judged = "parley"
 
 // write writes the report as Markdown.
@@ -141,8 +141,8 @@ func (r *report) notes(b *strings.Builder) {
 		}
 	}
 	if len(noisy) > 0 {
-		fmt.Fprintf(b, "The machine was too noisy to conclude about: %s. There the reference differed from itself, in the median round, by more\n"+
-			"than %.0f %%.\n\n", strings.Join(noisy, "; "), r.noiseLimit*100)
+		fmt.Fprintf(b, "The machine was too noisy to conclude about these, in which the reference differed from itself, in the median round, by\n"+
+			"more than %.0f %%: %s.\n\n", r.noiseLimit*100, strings.Join(noisy, "; "))
 	} else {
 		fmt.Fprintf(b, "No measure had the reference differ from itself, in the median round, by more than %.0f %%.\n\n", r.noiseLimit*100)
 	}

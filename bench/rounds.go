@@ -39,7 +39,7 @@ type plan struct {
 // warmup is how long a load runs before a measure.
 const warmup = 200 * time.Millisecond
 
-// A run goes through a plan.
+// A runner goes through a plan.
 type runner struct {
 	plan
 	shop     *workshop

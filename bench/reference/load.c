@@ -13,6 +13,7 @@
  *   -d SECONDS  how long to measure (1)
  *   -u SECONDS  how long to do the same before that (0.2)
  *   -w N        messages on each connection as it is opened (2)
+ *   -t SECONDS  how long without an answer until the server is taken for stuck (10)
  *   -g          the server greets: read a line first
  *   -x PREFIX   messages are lines, and are answered with PREFIX and the line
  *   -i          print "ready" and wait for a line on stdin before measuring, and at each count of idle; at the end keep the
@@ -20,7 +21,7 @@
  *
  * It connects to 127.0.0.1 from many addresses of 127.0.1.0/24, so that ports do not run short. The result is a line of
  * JSON; nothing is outstanding when the measure begins and ends. It exits 1, and says why on stderr, when a byte is wrong
- * or too many, the server closes, or there is no answer for 10 s.
+ * or too many, the server closes, or there is no answer for the time of -t.
  */
 
 #define _GNU_SOURCE
@@ -42,7 +43,6 @@
 #define EVENTS 512               /* taken from epoll at a time */
 #define WINDOW 64                /* connections in the making at a time: fewer than the smallest backlog of a server */
 #define SOURCES 200              /* addresses connected from */
-#define PATIENCE 10000000000     /* nanoseconds without a byte until the server is taken for stuck */
 #define BURST 64                 /* open: messages sent before looking for answers */
 
 enum phase {
@@ -67,7 +67,7 @@ struct conn {
 static enum { CLOSED, OPEN, BULK, CHURN, IDLE } mode;
 static const char *const modes[] = {"closed", "open", "bulk", "churn", "idle"};
 static int connections = 64, idle_counts[8], idle_stops;
-static double rate = 60000, duration = 1, warmup = 0.2;
+static double rate = 60000, duration = 1, warmup = 0.2, patience = 10;
 static uint64_t opening_messages = 2, window = 1 << 20;
 static size_t size = 64;
 static bool greeted, lines, interactive;
@@ -350,8 +350,8 @@ static uint64_t turn(int wait)
 	uint64_t t = now();
 	if (n > 0)
 		last_progress = t;
-	else if (t - last_progress > PATIENCE)
-		fail("no answer for %d s", (int)(PATIENCE / 1000000000));
+	else if (t - last_progress > patience * 1e9)
+		fail("no answer for %g s", patience);
 	return t;
 }
 
@@ -479,8 +479,8 @@ static void print(double seconds)
 
 static void usage(const char *what)
 {
-	fprintf(stderr, "%s; usage: load [-m closed|open|bulk|churn|idle] [-c N] [-s BYTES] [-r RATE] [-k BYTES] [-d SECONDS] [-u SECONDS] [-w N] [-g] "
-			"[-x PREFIX] [-i] PORT\n", what);
+	fprintf(stderr, "%s; usage: load [-m closed|open|bulk|churn|idle] [-c N] [-s BYTES] [-r RATE] [-k BYTES] [-d SECONDS] [-u SECONDS] [-w N] [-t SECONDS] "
+			"[-g] [-x PREFIX] [-i] PORT\n", what);
 	exit(2);
 }
 
@@ -507,7 +507,7 @@ static void parse(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "m:c:s:r:k:d:u:w:gx:i")) != -1)
+	while ((option = getopt(argc, argv, "m:c:s:r:k:d:u:w:t:gx:i")) != -1)
 		switch (option) {
 		case 'm': parse_mode(optarg); break;
 		case 'c': parse_connections(optarg); break;
@@ -517,6 +517,7 @@ static void parse(int argc, char **argv)
 		case 'd': duration = atof(optarg); break;
 		case 'u': warmup = atof(optarg); break;
 		case 'w': opening_messages = atoi(optarg); break;
+		case 't': patience = atof(optarg); break;
 		case 'g': greeted = true; break;
 		case 'x': prefix = optarg; lines = true; break;
 		case 'i': interactive = true; break;
