@@ -496,6 +496,7 @@ static void parse_mode(const char *name)
 
 static void parse_connections(char *counts)
 {
+	idle_stops = 0;
 	for (char *each = strtok(counts, ","); each; each = strtok(NULL, ",")) {
 		if (idle_stops == sizeof idle_counts / sizeof *idle_counts || atoi(each) <= (idle_stops ? connections : 0))
 			usage("counts of connections are positive, at most 8, and grow");
