@@ -156,7 +156,7 @@ func parseResident(text string) (int64, error) {
 			}
 			n, err := strconv.ParseInt(number, 10, 64)
 			if err != nil {
-				return 0, fmt.Errorf("Rss: %w", err)
+				return 0, fmt.Errorf("resident size in %q: %w", line, err)
 			}
 			return n << 10, nil
 		}

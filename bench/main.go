@@ -32,22 +32,27 @@ func init() {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := compare(ctx, os.Args[1:], os.Stdout)
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		os.Exit(exitOK)
-	case errors.As(err, new(usageError)):
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(exitUsage)
-	default:
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(exitRun)
+	stop()
+	os.Exit(exitStatus(err))
+}
+
+// exitStatus says what went wrong, if anything did, and returns the status to exit with.
+func exitStatus(err error) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return exitOK
 	}
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	if errors.As(err, new(usageError)) {
+		return exitUsage
+	}
+	return exitRun
 }
 
 // A usageError is about what was typed.
 type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 // options is what was typed.
 type options struct {

@@ -61,7 +61,7 @@ func start(l launch) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer output.Close()
+	defer output.Close() //nolint:errcheck // The process writes to its own copy.
 	cmd := command(l)
 	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Start(); err != nil {

@@ -25,8 +25,10 @@ func aReport(t *testing.T) *report {
 		noiseLimit: 0.05,
 		run: &runner{
 			plan: plan{rounds: 2, duration: time.Second, servers: []server{
-				{name: reference, title: "C", greets: true}, {name: "parley", title: "parley", greets: true},
-				{name: "go", title: "Go", greets: true}, {name: "socat", title: "socat"},
+				{name: reference, title: "C", greets: true},
+				{name: "parley", title: "parley", greets: true},
+				{name: "go", title: "Go", greets: true},
+				{name: "socat", title: "socat"},
 				{name: referenceAgain, title: "again", greets: true},
 			}},
 			round: 2,

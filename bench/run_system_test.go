@@ -3,9 +3,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,10 +90,7 @@ func TestRun_interrupted(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			go func() { // So that it never waits for a reader.
-				for lines := bufio.NewScanner(stdout); lines.Scan(); {
-				}
-			}()
+			go func() { _, _ = io.Copy(io.Discard, stdout) }() // So that it never waits for a reader.
 			var children []int
 			for deadline := time.Now().Add(time.Minute); len(children) < 2 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 				children = runningFrom(t, work)
