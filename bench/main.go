@@ -77,7 +77,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.DurationVar(&o.duration, "duration", time.Second, "how long to measure each cell")
 	flags.Float64Var(&o.noise, "noise", 5, "percent by which the reference may differ from itself in a measure that counts")
 	flags.BoolVar(&o.quick, "quick", false, "short: only whether parley costs more than plain Go by more than --bound; exit 1 if so")
-	flags.Float64Var(&o.bound, "bound", 1.25, "with --quick: the most that parley may cost, plain Go being 1")
+	flags.Float64Var(&o.bound, "bound", 1.5, "with --quick: the most that parley may cost, plain Go being 1")
 	flags.StringVar(&o.out, "out", "", "file to write the table to (default RESULTS.md beside this program's source when all is measured, else none)")
 	flags.StringVar(&o.parley, "parley", "", "a built parley to measure instead of this repository's")
 	flags.BoolVar(&o.list, "list", false, "list measures and servers")
@@ -147,7 +147,7 @@ func compare(ctx context.Context, args []string, out io.Writer) error {
 	if r.run.cores, err = twoCores(); err != nil {
 		return err
 	}
-	if err := adoptOrphans(); err != nil {
+	if err := errors.Join(adoptOrphans(), limitFiles()); err != nil {
 		return err
 	}
 	if err := r.buildAll(ctx, out, taking); err != nil {

@@ -42,6 +42,22 @@ func adoptOrphans() error {
 	return nil
 }
 
+// limitFiles lets us, and whoever we start, open 20,000 files, or as many as we may: enough for 15,000 connections, however
+// few the shell allows by itself, and a bound on those who would open more.
+func limitFiles() error {
+	const files = 20_000
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("asking for the limit of open files: %w", err)
+	}
+	limit.Max = min(limit.Max, files)
+	limit.Cur = limit.Max
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("setting the limit of open files: %w", err)
+	}
+	return nil
+}
+
 // command prepares a process. It must be started by the main goroutine: the kernel kills the child when the thread that
 // forked it ends, which is how nothing is left behind even when we are killed.
 func command(l launch) *exec.Cmd {

@@ -49,7 +49,7 @@ func (r *report) head(b *strings.Builder) {
 	b.WriteString("# parley and its peers\n\n")
 	fmt.Fprintf(b, "Written by `%s`, %s, in %s.\n", r.command, r.began.UTC().Format("2006-01-02 15:04 MST"), r.took.Round(time.Second))
 	fmt.Fprintf(b, "%s.\n", r.machine)
-	fmt.Fprintf(b, "%d rounds of %v a cell", r.run.rounds, r.run.duration)
+	fmt.Fprintf(b, "Rounds: %d, of %v a cell", r.run.rounds, r.run.duration)
 	if r.run.round < r.run.rounds {
 		fmt.Fprintf(b, ", of which %d are complete: **", r.run.round)
 		if r.interrupted {

@@ -54,7 +54,7 @@ const wantReport = `# parley and its peers
 
 Written by ` + "`bench/run --rounds 2`" + `, 2026-02-03 04:05 UTC, in 1m1s.
 a machine.
-2 rounds of 1s a cell.
+Rounds: 2, of 1s a cell.
 
 Each cell is the median over the rounds (and least to most) of the ratio to the C reference of the same round: lower is
 better, except for GB/s. Memory is in bytes and no ratio. README.md beside this file says what each column is.
@@ -108,8 +108,8 @@ func TestReport_partial(t *testing.T) {
 	r := aReport(t)
 	r.run.round = 1
 	for interrupted, want := range map[bool]string{
-		false: "2 rounds of 1s a cell, of which 1 are complete: **the run is under way**.\n",
-		true:  "2 rounds of 1s a cell, of which 1 are complete: **the run was interrupted**.\n",
+		false: "Rounds: 2, of 1s a cell, of which 1 are complete: **the run is under way**.\n",
+		true:  "Rounds: 2, of 1s a cell, of which 1 are complete: **the run was interrupted**.\n",
 	} {
 		r.interrupted = interrupted
 		var got strings.Builder

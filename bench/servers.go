@@ -111,10 +111,8 @@ func parleyServer(name, title, transport string) server {
 	return server{
 		name: name, title: title, text: true, greets: true, logs: true,
 		build: func(ctx context.Context, w *workshop) (string, error) {
-			if name == "parley" { // The others are the same program.
-				if err := w.buildParley(ctx); err != nil {
-					return "", err
-				}
+			if err := w.buildParley(ctx); err != nil {
+				return "", err
 			}
 			variables, err := ask(ctx, w.path("parley"), "env")
 			if err != nil {

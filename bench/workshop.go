@@ -61,8 +61,11 @@ func (w *workshop) compileGo(ctx context.Context, program, root, folder string) 
 	return run(ctx, "go", "build", "-C", root, "-trimpath", "-o", w.path(program), folder)
 }
 
-// buildParley builds the daemon of this repository, as it is released.
+// buildParley builds the daemon of this repository, as it is released, unless it is there already.
 func (w *workshop) buildParley(ctx context.Context) error {
+	if _, err := os.Stat(w.path("parley")); err == nil {
+		return nil
+	}
 	if w.parley != "" {
 		binary, err := os.ReadFile(w.parley)
 		if err != nil {
