@@ -70,7 +70,7 @@ func (r *report) table(b *strings.Builder) {
 		row(b, title(s), each(r.columns, func(c column) string { return r.cell(s, c) }))
 	}
 	row(b, "**target for parley**", each(r.columns, func(c column) string { return c.cell(c.target) }))
-	row(b, "**parley**", each(r.columns, r.verdict))
+	row(b, "**verdict on parley**", each(r.columns, r.verdict))
 	row(b, "the reference's own figure", each(r.columns, func(c column) string {
 		s := spreadOf(ordered(c.figures(r.run.samples, reference, r.run.rounds)))
 		if s.rounds == 0 {

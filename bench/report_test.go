@@ -67,7 +67,7 @@ better, except for GB/s. Memory is in bytes and no ratio. README.md beside this 
 | socat † | – | 4.00 | – |
 | again | 1.00 | 1.10 | – |
 | **target for parley** | 1.08 | 1.06 | 3,700 |
-| **parley** | ✗ miss | noisy | ✓ pass |
+| **verdict on parley** | ✗ miss | noisy | ✓ pass |
 | the reference's own figure | 4.00 µs | 20.00 µs | 32 |
 
 The machine was too noisy to conclude about these, in which the reference differed from itself, in the median round, by
