@@ -4,9 +4,12 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +45,8 @@ func help(role string, args []string) {
 		check(child.Start())
 	case "burn-and-end":
 		burn(args[0])
+	case "costly-end":
+		costlyEnd(args[0], args[1])
 	case "complain":
 		fmt.Println("no such port")
 	default:
@@ -73,6 +78,25 @@ func burn(duration string) {
 		if used >= much {
 			return
 		}
+	}
+}
+
+// costlyEnd is an echo server on a port of 127.0.0.1 that burns CPU time whenever a connection ends.
+func costlyEnd(port, much string) {
+	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+	check(err)
+	cost, err := time.ParseDuration(much)
+	check(err)
+	for {
+		conn, err := listener.Accept()
+		check(err)
+		go func() {
+			_, _ = io.Copy(conn, conn) // A client that leaves is no news.
+			conn.Close()
+			for began := time.Now(); time.Since(began) < cost; {
+				runtime.Gosched()
+			}
+		}()
 	}
 }
 

@@ -383,3 +383,33 @@ func TestLoad_cancelled(t *testing.T) {
 		t.Errorf("got %v, want that it was cancelled", err)
 	}
 }
+
+// What the end of the connections costs is no part of a message. (10,000 of them are a tenth of a second, which made
+// everyone look twice as slow at that number.)
+func TestPutThrough_withoutTheEnd(t *testing.T) {
+	const connections, cost = 20, 100 * time.Millisecond
+	w := workshopWith(t, "load")
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startHelper(t, "costly-end", fmt.Sprint(port), cost.String())
+	if err := p.listening(t.Context(), port); err != nil {
+		t.Fatal(err)
+	}
+	argv := []string{w.path("load"), "-i", "-d", "0.05", "-u", "0", "-c", fmt.Sprint(connections), fmt.Sprint(port)}
+	got, err := putThrough(t.Context(), p, launch{argv: argv, cpu: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.cpu <= 0 || got.cpu > 500*time.Millisecond || got.load.Operations == 0 {
+		t.Errorf("%v for %d messages", got.cpu, got.load.Operations)
+	}
+	after, err := p.settled(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after < got.cpu+cost {
+		t.Errorf("the connections' end cost nothing: this test shows nothing")
+	}
+}
