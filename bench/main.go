@@ -31,7 +31,8 @@ func init() {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGPIPE: whoever read what is printed is gone.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	err := compare(ctx, os.Args[1:], os.Stdout)
 	stop()
 	os.Exit(exitStatus(err))

@@ -73,7 +73,7 @@ func TestRun_quick(t *testing.T) {
 
 // However it ends, it leaves no process, and unless it is killed, no file.
 func TestRun_interrupted(t *testing.T) {
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGKILL} {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE, syscall.SIGKILL} {
 		t.Run(fmt.Sprint(signal), func(t *testing.T) {
 			program, dir := built(t)
 			work := filepath.Join(dir, "work")
