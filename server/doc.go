@@ -14,19 +14,19 @@
 //
 //	Listener.Serve            one goroutine a socket
 //	  accept ................ on an error a pause, 5 ms to 1 s; only a closed socket ends it
-//	  admit ................. under the lock: ID, lists, caps, books, then one goroutine a connection
+//	  admit ................. under the lock: ID, lists, caps, books
 //	     |
 //	     |  refused                             admitted
 //	     |                                         |
-//	     |                                       greet
+//	     |                                 greet, arm the idle timeout
 //	     |                                         |
-//	     |             converse: Handler.Serve <---+
-//	     |                   |
+//	   serve                 one goroutine a connection: Handler.Serve
+//	     |                                         |
 //	     |            for msg := range Messages()      <------------------------------+
 //	     |                   |                                                       |
 //	     |        transport.receive waits, no buffer held                            |
 //	     |            |              |               |                               |
-//	     |        takeInput      deadline passed   end, error                        |
+//	     |          take       deadline passed   end, error                          |
 //	     |            |              |               |                               |
 //	     |      Decoder.Feed     fellDue: quiet,   the ending                        |
 //	     |      Decoder.Next     idle, message     is noted                          |
@@ -39,7 +39,7 @@
 //	                     |
 //	      flush, tell the reason, half-close, linger, close
 //	                     |
-//	      off the books, one log line
+//	  keepBooks ............. one goroutine a server: off the books, one log line
 //
 // Every connection ends by finish, and for one Reason, the first that is noted: by the connection's own goroutine, by one
 // that replies, or by the drain.
@@ -49,4 +49,13 @@
 // Each connection has one, which Shutdown waits for. It alone reads, and it runs the handler. Those that the handler starts
 // with Session.Go it waits for when the handler has returned. Replies may come from any goroutine, one at a time under
 // conn.mu. Nobody holds Server.mu while reading, writing or logging.
+//
+// # Transports
+//
+// What carries the bytes is a transport: on Linux the fast one for TCP (socket_linux.go, the only file with raw system calls
+// and unsafe), else the portable one over net.Conn (transport.go). Listener.acceptor chooses. Nothing else knows.
+//
+// The wait for input happens deep inside Handler.Serve, as the handler's loop body runs within the transport's callback. Ten
+// thousand goroutines wait there, so what stands on their stacks is kept under the 2 KiB that a goroutine begins with:
+// see conn.welcome, conn.lend, conn.taken and keepBooks for what is done elsewhere because of it.
 package server
