@@ -175,7 +175,7 @@ func TestQueueFailingSink(t *testing.T) {
 					if n, err := q.Write([]byte(batch)); n != len(batch) || err != nil {
 						t.Errorf("Write: %d, %v", n, err)
 					}
-					synctest.Wait()
+					time.Sleep(time.Second) // Each is written before the next comes.
 				}
 				if err := q.Close(time.Minute); err != nil {
 					t.Error(err)
@@ -189,6 +189,46 @@ func TestQueueFailingSink(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestQueueShares writes a line at once when it comes alone, and those that come
+// quickly behind it in one call, soon.
+func TestQueueShares(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var sink countingSink
+		q := logging.NewQueue(&sink, nil)
+		for range 2 {
+			before := sink.calls
+			q.Write([]byte("alone\n"))
+			synctest.Wait()
+			if sink.calls != before+1 {
+				t.Fatal("a line that comes alone is not written at once")
+			}
+			for range 100 {
+				q.Write([]byte("more\n"))
+				synctest.Wait()
+			}
+			time.Sleep(50 * time.Millisecond)
+			if sink.calls != before+2 {
+				t.Errorf("%d calls for what came at once, want 1", sink.calls-before-1)
+			}
+		}
+		if err := q.Close(time.Minute); err != nil {
+			t.Error(err)
+		}
+		if want := 2 * (len("alone\n") + 100*len("more\n")); sink.bytes != want {
+			t.Errorf("%d bytes written, want %d", sink.bytes, want)
+		}
+	})
+}
+
+type countingSink struct{ calls, bytes int }
+
+func (s *countingSink) Write(p []byte) (int, error) {
+	s.calls++
+	s.bytes += len(p)
+	return len(p), nil
 }
 
 // TestQueueUnreadPipe fills a pipe that is never read. Nothing may stall.
