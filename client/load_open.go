@@ -1,0 +1,203 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parley/protocol"
+)
+
+// openers is how many connections are opened at the same time.
+const openers = 64
+
+// openAll opens the connections, the first one alone. The error is what went wrong with that one; the others are counted.
+func (r *loadRun) openAll(ctx context.Context) error {
+	first, err := r.scout(ctx)
+	if err != nil {
+		return err
+	}
+	if r.Mode == LoadChurn { // Each connection is opened when the one before has been closed.
+		first.close()
+		r.open.Add(-1)
+		return nil
+	}
+	r.opened(first)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(openers, r.Connections-1) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				number := int(next.Add(1))
+				if number >= r.Connections {
+					return
+				}
+				if c := r.openOne(ctx, number); c != nil {
+					r.opened(c)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+// openOne opens a connection, or counts why not.
+func (r *loadRun) openOne(ctx context.Context, number int) *loadConn {
+	nc, err := r.dial(ctx, number)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.fail(err)
+		}
+		return nil
+	}
+	c := r.newConn(number, nc)
+	c.speak()
+	return c
+}
+
+// dial opens a connection and reads its greeting, as the first one had one or not.
+func (r *loadRun) dial(ctx context.Context, number int) (net.Conn, *Error) {
+	conn, err := r.Dialer.Dial(ctx, r.Address)
+	if err != nil {
+		e, _ := errors.AsType[*Error](err)
+		return nil, e
+	}
+	if !r.Dialer.NoGreeting && conn.noGreeting != nil {
+		conn.Close()
+		return nil, conn.badGreeting(conn.noGreeting)
+	}
+	r.connect.add(number, conn.timings.Connect)
+	if conn.timings.Greeting > 0 {
+		r.greeting.add(number, conn.timings.Greeting)
+	}
+	r.open.Add(1)
+	return conn.nc, nil
+}
+
+// scout opens the first connection and learns from it how to speak with this server.
+func (r *loadRun) scout(ctx context.Context) (*loadConn, error) {
+	conn, err := r.Dialer.Dial(ctx, r.Address)
+	if err != nil {
+		return nil, err
+	}
+	silent := errors.Is(conn.noGreeting, ErrSilent)
+	if conn.noGreeting != nil && !silent {
+		conn.Close()
+		return nil, conn.badGreeting(conn.noGreeting)
+	}
+	if r.message, err = newLoadMessage(conn.wire, r.Size); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("the %s wire: %w", conn.wireName, err)
+	}
+	r.wire, r.wireName = conn.wire, conn.wireName
+	if err := r.learn(ctx, conn.nc); err != nil {
+		conn.Close()
+		return nil, r.newError(err)
+	}
+	r.connect.add(0, conn.timings.Connect)
+	if !silent {
+		r.greeting.add(0, conn.timings.Greeting)
+	}
+	r.open.Add(1)
+	// The others neither look the name up nor wait for a greeting that does not come; one that comes is waited for patiently.
+	r.Dialer.Wire, r.Dialer.NoGreeting = conn.wireName, silent
+	r.Dialer.Silence = r.Dialer.timeout(Greeting)
+	if a, err := ParseAddress(conn.RemoteAddr().String()); err == nil && r.Address.network == "tcp" {
+		r.Address = a
+	}
+	c := r.newConn(0, conn.nc)
+	c.speak()
+	return c, nil
+}
+
+// learn has one message echoed, and keeps the form of the answer.
+func (r *loadRun) learn(ctx context.Context, nc net.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	release := within(ctx, nc.SetDeadline)
+	defer release()
+	r.message.stamp(1<<stampShift - 1) // No message of the run has it.
+	if _, err := nc.Write(r.message.out); err != nil {
+		return fmt.Errorf("%w: %w", errSending, interrupted(ctx, err))
+	}
+	answer, err := r.firstAnswer(nc)
+	switch {
+	case err == nil && r.message.learn(answer):
+		return nil
+	case err != nil && len(answer) == 0:
+		return interrupted(ctx, err)
+	}
+	return wrongf("it answered %s, which does not contain what was sent%s", quote(answer), guess(answer))
+}
+
+// firstAnswer reads the answer whose form is not known yet: one message or, on the raw wire, what ends with what was sent.
+func (r *loadRun) firstAnswer(nc net.Conn) (answer []byte, err error) {
+	dec := r.wire.NewDecoder(r.Size + maxAnswer)
+	buf := make([]byte, maxLoadRead)
+	for len(answer) < r.Size+maxAnswer {
+		n, err := nc.Read(buf)
+		answer = append(answer, buf[:n]...)
+		if r.wireName == protocol.RawName {
+			if bytes.Contains(answer, r.message.out) {
+				return answer, nil
+			}
+		} else {
+			dec.Feed(buf[:n])
+			switch msg, ok, err := dec.Next(); {
+			case err != nil:
+				return nil, &wrongError{err: err, why: fmt.Sprintf("its answer is no message of the %s wire: %v", r.wireName, err)}
+			case ok:
+				if told, ok := r.wire.ParseError(msg); ok {
+					return nil, told
+				}
+				return answer, nil
+			}
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) && len(answer) > 0 {
+				err = errMidMessage
+			}
+			return answer, err
+		}
+	}
+	return answer, nil
+}
+
+// exchange has one message echoed, and is for what is not done often.
+func (c *loadConn) exchange() error {
+	now := c.r.now()
+	c.mu.Lock()
+	c.sentAt.Store(now)
+	c.nc.SetDeadline(time.Now().Add(c.r.Timeout))
+	c.mu.Unlock()
+	defer c.sentAt.Store(0)
+	if _, err := c.nc.Write(c.msg.out); err != nil {
+		return fmt.Errorf("%w: %w", errSending, err)
+	}
+	c.sent.Add(uint64(len(c.msg.out)))
+	for at := 0; at < c.want; {
+		n, err := c.nc.Read(c.buf)
+		if same := c.msg.match(c.buf[:min(n, c.want-at)], at); same < n {
+			c.at = at
+			return c.mismatch(c.buf[:n], same)
+		}
+		if at += n; err != nil && at < c.want {
+			if errors.Is(err, io.EOF) && at > 0 {
+				return errMidMessage
+			}
+			return err
+		}
+	}
+	c.r.answer.add(c.number, time.Duration(c.r.now()-now))
+	c.messages.Add(1)
+	c.received.Add(uint64(c.want))
+	c.msg.next()
+	return nil
+}

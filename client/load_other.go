@@ -1,0 +1,17 @@
+//go:build !unix
+
+package client
+
+// A loadSystem is what a loadConn has of the system: here nothing.
+type loadSystem struct{}
+
+func (*loadSystem) init(*loadConn) {}
+
+// receive takes what comes until take says that there is something else to do.
+func (c *loadConn) receive() { c.receiveHolding() }
+
+// sendSome sends b.
+func (c *loadConn) sendSome(b []byte) (int, error) { return c.nc.Write(b) }
+
+// sendFromOutside is sendSome for whoever knows that the connection's goroutine is not sending.
+func (c *loadConn) sendFromOutside(b []byte) (int, error) { return c.nc.Write(b) }
