@@ -17,7 +17,9 @@ type Load struct {
 	Address Address
 	// Dialer is how a connection is opened. Only the first one waits for a greeting that may not come.
 	Dialer Dialer
-	Mode   LoadMode
+	// MustGreet says that a server that does not greet is not to be loaded. Else it need not.
+	MustGreet bool
+	Mode      LoadMode
 	// Connections is how many there are at a time; zero: 10.
 	Connections int
 	// Size is how many bytes a message has on the wire, with what ends it; zero: 64.

@@ -15,7 +15,7 @@ import (
 )
 
 // openers is how many connections are opened at the same time.
-const openers = 64
+const openers = 32
 
 // openAll opens the connections, the first one alone. The error is what went wrong with that one; the others are counted.
 func (r *loadRun) openAll(ctx context.Context) error {
@@ -88,7 +88,7 @@ func (r *loadRun) scout(ctx context.Context) (*loadConn, error) {
 		return nil, err
 	}
 	silent := errors.Is(conn.noGreeting, ErrSilent)
-	if conn.noGreeting != nil && !silent {
+	if conn.noGreeting != nil && (!silent || r.MustGreet) {
 		conn.Close()
 		return nil, conn.badGreeting(conn.noGreeting)
 	}

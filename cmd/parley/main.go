@@ -77,6 +77,7 @@ conversation to a handler: ` + handlerNames() + `.`,
 	root.AddCommand(newServe(environ, stdout), newEnv(), newVersion())
 	root.AddCommand(newConnect(environ))
 	root.AddCommand(newProbe(environ))
+	root.AddCommand(newBench(environ))
 	return root
 }
 
