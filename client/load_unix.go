@@ -44,7 +44,7 @@ func (c *loadConn) readable(fd uintptr) bool {
 	c.system.fd = int(fd)
 	defer func() { c.system.fd = -1 }()
 	for {
-		n, err := syscall.Read(int(fd), c.buf)
+		n, err := readSome(int(fd), c.buf)
 		switch {
 		case n > 0:
 			if !c.take(c.buf[:n]) {
@@ -69,7 +69,7 @@ func (c *loadConn) readable(fd uintptr) bool {
 // sendSome sends what the system takes of b without waiting. Only the connection's goroutine may call it.
 func (c *loadConn) sendSome(b []byte) (int, error) {
 	if c.system.fd >= 0 {
-		return writeSome(c.system.fd, b)
+		return sendOnce(c.system.fd, b)
 	}
 	return c.sendFromOutside(b)
 }
@@ -88,13 +88,14 @@ func (c *loadConn) sendFromOutside(b []byte) (int, error) {
 }
 
 func (s *loadSystem) write(fd uintptr) bool {
-	s.sent, s.err = writeSome(int(fd), s.out)
+	s.sent, s.err = sendOnce(int(fd), s.out)
 	return true
 }
 
-func writeSome(fd int, b []byte) (int, error) {
+// sendOnce sends what the system takes at once, which may be nothing.
+func sendOnce(fd int, b []byte) (int, error) {
 	for {
-		switch n, err := syscall.Write(fd, b); err {
+		switch n, err := writeSome(fd, b); err {
 		case nil:
 			return n, nil
 		case syscall.EINTR:
