@@ -63,8 +63,11 @@ const (
 	defaultDuration    = 10 * time.Second
 )
 
-// maxLoadSize bounds a message, of which each connection has one in memory.
-const maxLoadSize = 1 << 30
+// maxLoadSize bounds a message, of which each connection has one in memory, and maxRate how many are due: no machine sends more.
+const (
+	maxLoadSize = 64 << 20
+	maxRate     = 10e6
+)
 
 // withDefaults returns l with everything said, or what is wrong with it.
 func (l Load) withDefaults() (Load, error) {
@@ -85,6 +88,8 @@ func (l Load) withDefaults() (Load, error) {
 		return l, errors.New("a load has no negative numbers")
 	case l.Size > maxLoadSize:
 		return l, fmt.Errorf("a message of %d bytes: the longest has %d", l.Size, maxLoadSize)
+	case l.Rate > maxRate:
+		return l, fmt.Errorf("%g messages a second: want at most %g", l.Rate, maxRate)
 	case l.Rate > 0 && l.Mode != LoadEcho:
 		return l, fmt.Errorf("mode %s has no rate", l.Mode)
 	}

@@ -30,8 +30,8 @@ type loadConn struct {
 	sentAt atomic.Int64 // when the message under way was sent; zero: there is none. In bulk, when something last moved.
 
 	// Owned by its goroutine, in turn with the pacer where messages are due at fixed times.
-	msg  *loadMessage
-	rest []byte // what the system did not take of msg
+	msg     *loadMessage
+	sending sync.WaitGroup // for the rest of msg, which the system did not take at once
 
 	// Owned by its goroutine.
 	buf      []byte
@@ -46,7 +46,6 @@ type loadConn struct {
 	due, done uint64 // how many of this connection's messages
 	ended     bool
 	sendErr   error
-	sending   sync.WaitGroup // the rest of a message
 }
 
 // maxLoadRead is the most that is read at a time, and loadSpare what there is room for beyond an answer: who sends too much
@@ -81,30 +80,19 @@ func (c *loadConn) close() {
 // converse sends and receives until the run stops.
 func (c *loadConn) converse() error {
 	c.sentAt.Store(c.r.now())
-	if !c.send() && c.err != nil {
-		return c.err
+	if !c.send() {
+		return c.ending(c.err)
 	}
 	return c.listen()
 }
 
 // listen receives answers, and sends what answered says, until the run stops.
 func (c *loadConn) listen() error {
-	for {
-		if len(c.rest) > 0 {
-			_, err := c.nc.Write(c.rest)
-			c.rest = nil
-			if err != nil {
-				return c.ending(fmt.Errorf("%w: %w", errSending, err))
-			}
-		}
-		c.receive()
-		if c.err != nil || len(c.rest) == 0 {
-			return c.ending(c.err)
-		}
-	}
+	c.receive()
+	return c.ending(c.err)
 }
 
-// take takes a piece of input. It is false when there is something else to be done than to wait for the next.
+// take takes a piece of input. It is false when there is none to wait for any more.
 func (c *loadConn) take(p []byte) bool {
 	n := min(len(p), c.want-c.at)
 	if c.sentAt.Load() == 0 {
@@ -124,6 +112,7 @@ func (c *loadConn) take(p []byte) bool {
 // answered notes an answer and sends the next message, or says that there is none.
 func (c *loadConn) answered() bool {
 	now := c.r.now()
+	c.sending.Wait() // It has nothing to do any more.
 	c.messages.Add(1)
 	c.received.Add(uint64(c.want))
 	if c.r.Rate > 0 {
@@ -139,7 +128,7 @@ func (c *loadConn) answered() bool {
 	return c.send()
 }
 
-// send sends the message. What the system does not take at once is left to listen.
+// send sends the message.
 func (c *loadConn) send() bool {
 	n, err := c.sendSome(c.msg.out)
 	if err != nil {
@@ -147,8 +136,16 @@ func (c *loadConn) send() bool {
 		return false
 	}
 	c.sent.Add(uint64(len(c.msg.out)))
-	c.rest = c.msg.out[n:]
-	return n == len(c.msg.out)
+	c.sendRest(c.msg.out[n:])
+	return true
+}
+
+// sendRest sends what the system did not take of a message at once, while the answer is received: a server may not take the
+// end before we have taken the beginning. Where it fails, receiving does.
+func (c *loadConn) sendRest(rest []byte) {
+	if len(rest) > 0 {
+		c.sending.Go(func() { _, _ = c.nc.Write(rest) })
+	}
 }
 
 // mismatch says what is wrong with p, of which so much was as it should be.

@@ -124,10 +124,13 @@ func (r *loadRun) learn(ctx context.Context, nc net.Conn) error {
 	release := within(ctx, nc.SetDeadline)
 	defer release()
 	r.message.stamp(1<<stampShift - 1) // No message of the run has it.
-	if _, err := nc.Write(r.message.out); err != nil {
-		return fmt.Errorf("%w: %w", errSending, interrupted(ctx, err))
-	}
+	var sending sync.WaitGroup // As with sendRest.
+	sending.Go(func() { _, _ = nc.Write(r.message.out) })
 	answer, err := r.firstAnswer(nc)
+	if err != nil {
+		nc.SetWriteDeadline(longAgo)
+	}
+	sending.Wait()
 	switch {
 	case err == nil && r.message.learn(answer):
 		return nil
@@ -170,6 +173,9 @@ func (r *loadRun) firstAnswer(nc net.Conn) (answer []byte, err error) {
 	return answer, nil
 }
 
+// atOnce is how much is sent before any of the answer is received. Any system takes it.
+const atOnce = 16 << 10
+
 // exchange has one message echoed, and is for what is not done often.
 func (c *loadConn) exchange() error {
 	now := c.r.now()
@@ -178,9 +184,12 @@ func (c *loadConn) exchange() error {
 	c.nc.SetDeadline(time.Now().Add(c.r.Timeout))
 	c.mu.Unlock()
 	defer c.sentAt.Store(0)
-	if _, err := c.nc.Write(c.msg.out); err != nil {
+	defer c.sending.Wait()
+	first := c.msg.out[:min(len(c.msg.out), atOnce)]
+	if _, err := c.nc.Write(first); err != nil {
 		return fmt.Errorf("%w: %w", errSending, err)
 	}
+	c.sendRest(c.msg.out[len(first):])
 	c.sent.Add(uint64(len(c.msg.out)))
 	for at := 0; at < c.want; {
 		n, err := c.nc.Read(c.buf)
@@ -195,6 +204,7 @@ func (c *loadConn) exchange() error {
 			return err
 		}
 	}
+	c.sending.Wait()
 	c.r.answer.add(c.number, time.Duration(c.r.now()-now))
 	c.messages.Add(1)
 	c.received.Add(uint64(c.want))

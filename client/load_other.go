@@ -7,7 +7,7 @@ type loadSystem struct{}
 
 func (*loadSystem) init(*loadConn) {}
 
-// receive takes what comes until take says that there is something else to do.
+// receive takes what comes until take says that there is no more to wait for.
 func (c *loadConn) receive() { c.receiveHolding() }
 
 // sendSome sends b.

@@ -83,9 +83,7 @@ func (c *loadConn) offer(due int64) {
 		return
 	}
 	c.sent.Add(uint64(len(c.msg.out)))
-	if rest := c.msg.out[n:]; len(rest) > 0 {
-		c.sending.Go(func() { _, _ = c.nc.Write(rest) }) // An error ends the reading, too.
-	}
+	c.sendRest(c.msg.out[n:])
 }
 
 // answeredInTurn notes the answer to a message that was due at a fixed time, and sends the next one if it is due already.

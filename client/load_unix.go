@@ -27,7 +27,7 @@ func (s *loadSystem) init(c *loadConn) {
 	s.ready, s.writable = c.readable, s.write
 }
 
-// receive takes what comes until take says that there is something else to do.
+// receive takes what comes until take says that there is no more to wait for.
 func (c *loadConn) receive() {
 	if c.system.raw == nil {
 		c.receiveHolding()

@@ -56,7 +56,7 @@ were sent that could have been sent on time: what of it is bench's own doing.
 A connection that fails is counted and not opened again. --max-errors and
 --max-p99 make the exit status a gate for a pipeline:
 
-  0 ok   1 a gate has failed, or too few connections   2 usage
+  0 ok   1 a gate has failed   2 usage
 
 and where the first connection cannot be opened or does not echo, the status is
 that of "parley probe". Ctrl-C ends the load early, with the summary.
@@ -196,7 +196,7 @@ func (b *benchCommand) run(ctx context.Context) error {
 		return runError(err)
 	}
 	if b.html != "" {
-		if err := writePage(b.html, result); err != nil {
+		if err := writePage(b.html, result, time.Now()); err != nil {
 			return runError(err)
 		}
 	}

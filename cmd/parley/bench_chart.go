@@ -45,7 +45,11 @@ func drawBar(count, most int64, utf8 bool) string {
 	return bar
 }
 
-// bound writes a duration of one digit without what Go has behind it: 1m, not 1m0s.
+// bound writes a round duration in ASCII, without what Go writes behind whole minutes: 1m, not 1m0s.
 func bound(d time.Duration) string {
-	return strings.TrimSuffix(strings.Replace(d.String(), "µs", "us", 1), "m0s") + map[bool]string{true: "m"}[strings.HasSuffix(d.String(), "m0s")]
+	s := strings.Replace(d.String(), "µ", "u", 1)
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	return s
 }
