@@ -192,3 +192,27 @@ func ExampleStats() {
 	// connect  min=1.0ms avg=5.5ms p50=5.0ms p90=9.0ms p99=10.0ms max=10.0ms
 	// total    min=1.0ms avg=5.5ms p50=5.0ms p90=9.0ms p99=10.0ms max=10.0ms
 }
+
+// A thousand messages a second over ten connections, none of which may take longer than ten seconds.
+func ExampleLoad_Run() {
+	server, stop := listen("HELLO clientid=17 handler=echo\n")
+	defer stop()
+	address, err := client.ParseAddress(server)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	load := client.Load{Address: address, Connections: 10, Rate: 1000, Duration: 100 * time.Millisecond}
+	result, err := load.Run(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Headline())
+	fmt.Println(result.Wire, "wire,", result.ErrorCount(), "errors,", result.Survived, "connections survived")
+	fmt.Println("99 of 100 in time:", result.Echo.Percentile(99) < 10*time.Second)
+	// Output:
+	// 10 connections, 1000 messages of 64 bytes due a second
+	// text wire, 0 errors, 10 connections survived
+	// 99 of 100 in time: true
+}

@@ -103,6 +103,12 @@ func (l Load) Run(ctx context.Context) (*LoadResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A deadline of ctx ends the load, and is none for what is under way, which would look like a server that is late.
+	ended := ctx
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ended, cancel)()
+
 	r := newLoadRun(l)
 	stopProgress := r.reportProgress()
 	defer stopProgress()

@@ -56,6 +56,7 @@ const (
 )
 
 func (r *loadRun) newConn(number int, nc net.Conn) *loadConn {
+	nc.SetDeadline(time.Time{}) // That of the greeting still holds.
 	c := &loadConn{r: r, number: number, nc: nc}
 	c.system.init(c)
 	return c

@@ -124,7 +124,7 @@ func (r *loadRun) learn(ctx context.Context, nc net.Conn) error {
 	release := within(ctx, nc.SetDeadline)
 	defer release()
 	r.message.stamp(1<<stampShift - 1) // No message of the run has it.
-	var sending sync.WaitGroup // As with sendRest.
+	var sending sync.WaitGroup         // As with sendRest.
 	sending.Go(func() { _, _ = nc.Write(r.message.out) })
 	answer, err := r.firstAnswer(nc)
 	if err != nil {
@@ -177,14 +177,19 @@ func (r *loadRun) firstAnswer(nc net.Conn) (answer []byte, err error) {
 const atOnce = 16 << 10
 
 // exchange has one message echoed, and is for what is not done often.
-func (c *loadConn) exchange() error {
+func (c *loadConn) exchange() (err error) {
 	now := c.r.now()
 	c.mu.Lock()
 	c.sentAt.Store(now)
 	c.nc.SetDeadline(time.Now().Add(c.r.Timeout))
 	c.mu.Unlock()
 	defer c.sentAt.Store(0)
-	defer c.sending.Wait()
+	defer func() {
+		if err != nil {
+			c.nc.SetWriteDeadline(longAgo)
+		}
+		c.sending.Wait()
+	}()
 	first := c.msg.out[:min(len(c.msg.out), atOnce)]
 	if _, err := c.nc.Write(first); err != nil {
 		return fmt.Errorf("%w: %w", errSending, err)

@@ -39,7 +39,10 @@ func (c *loadConn) receive() {
 }
 
 // readable reads all there is. It runs whenever the socket may have become readable; false means to wait until it is again.
-// After less than there was room for there is no more: the next byte, or the end, makes it run again.
+//
+// Behind a whole answer that did not fill the buffer it does not try to read more: most often there is nothing, and that would
+// cost as much as the answer. It can be wrong about the end of the server's side, which may have come together with the
+// answer without making it run again. The next message shows it, mostly by a reset, or else ending does.
 func (c *loadConn) readable(fd uintptr) bool {
 	c.system.fd = int(fd)
 	defer func() { c.system.fd = -1 }()
@@ -50,7 +53,7 @@ func (c *loadConn) readable(fd uintptr) bool {
 			if !c.take(c.buf[:n]) {
 				return true
 			}
-			if n < len(c.buf) {
+			if n < len(c.buf) && c.at == 0 {
 				return false
 			}
 		case err == syscall.EINTR:
@@ -66,7 +69,7 @@ func (c *loadConn) readable(fd uintptr) bool {
 	}
 }
 
-// sendSome sends what the system takes of b without waiting. Only the connection's goroutine may call it.
+// sendSome sends what is taken of b at once. Only the connection's goroutine may call it.
 func (c *loadConn) sendSome(b []byte) (int, error) {
 	if c.system.fd >= 0 {
 		return sendOnce(c.system.fd, b)
@@ -78,7 +81,7 @@ func (c *loadConn) sendSome(b []byte) (int, error) {
 func (c *loadConn) sendFromOutside(b []byte) (int, error) {
 	s := &c.system
 	if s.raw == nil {
-		return c.nc.Write(b)
+		return c.nc.Write(b[:min(len(b), atOnce)])
 	}
 	s.out = b
 	if err := s.raw.Write(s.writable); err != nil {
