@@ -29,9 +29,7 @@ func (c *loadConn) stream(size int) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.pour(size) })
 	err := c.drink()
-	if err != nil {
-		c.nc.SetWriteDeadline(longAgo)
-	}
+	c.nc.SetWriteDeadline(longAgo) // Nobody would take the answers.
 	wg.Wait()
 	poured := c.sent.Load() / uint64(len(c.msg.out))
 	if errors.Is(err, io.EOF) && c.at == 0 && c.r.stopping.Load() && c.messages.Load() == poured && c.sendErr == nil {

@@ -8,9 +8,9 @@ import (
 	"parley/protocol"
 )
 
-func loadMessage(t testing.TB, wire string, size int, before, after string) client.LoadMessage {
+func textMessage(t testing.TB, size int, before, after string) client.LoadMessage {
 	t.Helper()
-	m, err := client.NewLoadMessage(protocol.Wires[wire], size, before, after)
+	m, err := client.NewLoadMessage(protocol.Wires[protocol.TextName], size, before, after)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +45,8 @@ func TestLoadMessageSize(t *testing.T) {
 func TestLoadMessageStamp(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{2, 3, 6, 17, 40} {
-		counting := loadMessage(t, "text", size, "", "")
-		stamped := loadMessage(t, "text", size, "", "")
+		counting := textMessage(t, size, "", "")
+		stamped := textMessage(t, size, "", "")
 		for n := range uint64(5000) {
 			stamped.Stamp(n)
 			if got, want := string(counting.Out()), string(stamped.Out()); got != want {
@@ -55,7 +55,7 @@ func TestLoadMessageStamp(t *testing.T) {
 			counting.Next()
 		}
 	}
-	m := loadMessage(t, "text", 21, "", "")
+	m := textMessage(t, 21, "", "")
 	m.Stamp(0x2aff)
 	if got, want := string(m.Out()), "0000000000002affghij\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -77,7 +77,7 @@ func TestLoadMessageStamp(t *testing.T) {
 func TestLoadMessageMatch(t *testing.T) {
 	t.Parallel()
 	for _, around := range [][2]string{{"", ""}, {"ECHO: ", "\n"}, {"", "\n"}, {"<", ""}} {
-		m := loadMessage(t, "text", 25, around[0], around[1])
+		m := textMessage(t, 25, around[0], around[1])
 		answer := m.Answer()
 		for from := range answer {
 			for to := from + 1; to <= len(answer); to++ {
@@ -101,7 +101,7 @@ func FuzzLoadMessage(f *testing.F) {
 	f.Add([]byte("ECHO: 0000000000000000ghij\n"), 0, "ECHO: ", "\n")
 	f.Add([]byte("0ghij\r\n"), 15, "", "\r\n")
 	f.Fuzz(func(t *testing.T, p []byte, at int, before, after string) {
-		m := loadMessage(t, "text", 21, before, after)
+		m := textMessage(t, 21, before, after)
 		answer := m.Answer()
 		if at < 0 || at > len(answer) {
 			return
@@ -121,7 +121,7 @@ func FuzzLoadMessage(f *testing.F) {
 func BenchmarkLoadMessage(b *testing.B) {
 	for _, size := range []int{64, 16 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			m := loadMessage(b, "text", size, "ECHO: ", "\n")
+			m := textMessage(b, size, "ECHO: ", "\n")
 			answer := m.Answer()
 			b.SetBytes(int64(len(answer)))
 			b.ReportAllocs()

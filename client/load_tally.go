@@ -103,22 +103,19 @@ type LatencyBar struct {
 // Bars returns the distribution in steps of 1, 2, 5, 10, from the step that has the shortest to the one that has the longest.
 func (l *Latencies) Bars() []LatencyBar {
 	var bars []LatencyBar
-	to, factor := time.Duration(1), 0
-	step := func() {
-		to, factor = to*[]time.Duration{2, 5, 2}[factor%3]/[]time.Duration{1, 2, 1}[factor%3], factor+1
-	}
+	unit, digit := int64(1), 0
 	for _, b := range l.h.Distribution() {
 		if b.Count == 0 {
 			continue
 		}
-		for at := time.Duration(b.To); to < at; {
-			step()
-			if len(bars) > 0 {
-				bars = append(bars, LatencyBar{To: to})
+		for len(bars) == 0 || int64(bars[len(bars)-1].To) < b.To {
+			bar := LatencyBar{To: time.Duration(unit * []int64{1, 2, 5}[digit])}
+			if digit++; digit == 3 {
+				unit, digit = 10*unit, 0
 			}
-		}
-		if len(bars) == 0 {
-			bars = append(bars, LatencyBar{To: to})
+			if len(bars) > 0 || int64(bar.To) >= b.To {
+				bars = append(bars, bar)
+			}
 		}
 		bars[len(bars)-1].Count += b.Count
 	}

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"errors"
 	"io"
 	"syscall"
 )
@@ -56,8 +57,8 @@ func (c *loadConn) readable(fd uintptr) bool {
 			if n < len(c.buf) && c.at == 0 {
 				return false
 			}
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
 			return false
 		case err != nil:
 			c.err = err
@@ -98,11 +99,11 @@ func (s *loadSystem) write(fd uintptr) bool {
 // sendOnce sends what the system takes at once, which may be nothing.
 func sendOnce(fd int, b []byte) (int, error) {
 	for {
-		switch n, err := writeSome(fd, b); err {
-		case nil:
+		switch n, err := writeSome(fd, b); {
+		case err == nil:
 			return n, nil
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
 			return 0, nil
 		default:
 			return 0, err

@@ -79,10 +79,10 @@ Every flag is also a variable: --max-p99 is PARLEY_BENCH_MAX_P99. A flag wins.`,
 	flags.BoolVar(&b.idle, "idle", false, "hold the connections, with one message at the beginning and one at the end")
 	flags.DurationVar(&b.load.Timeout, "timeout", 10*time.Second, "how long connecting, the greeting and an answer may each take")
 	flags.DurationVar(&b.maxP99, "max-p99", 0, "status 1 if more than 1 in 100 answers took longer, 0: however long")
-	flags.IntVar(&b.maxErrors, "max-errors", 0, "status 1 if more connections failed, -1: however many")
+	flags.IntVar(&b.maxErrors, "max-errors", 0, "status 1 if more connections failed, -1: however many (default 0: none may fail)")
 	flags.BoolVar(&b.json, "json", false, "print one JSON object")
 	flags.StringVar(&b.html, "html", "", "write a page with the figures and a plot to this file")
-	flags.StringVar(&b.load.Dialer.Wire, "wire", "", "speak "+wireNames(", ")+" (default: as the greeting does)")
+	flags.StringVar(&b.load.Dialer.Wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
 	flags.StringVar(&b.greeting, "greeting", "auto", "on: there must be one, off: do not wait for it, auto: there may be one within 300 ms")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		if err := flagsFromEnvironment(flags, "PARLEY_BENCH_", environ); err != nil {

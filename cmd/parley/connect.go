@@ -50,7 +50,7 @@ line says what, and the exit status is that of "parley probe".`,
 	flags.StringVarP(&c.message, "message", "m", "", "send this one message and print nothing but what is answered")
 	flags.StringVar(&c.name, "name", "", "say who we are, as the clients of a register server do, and listen until the server closes")
 	flags.StringVar(&c.email, "email", "", "likewise")
-	flags.StringVar(&c.wire, "wire", "", "speak "+wireNames(", ")+" (default: as the greeting does)")
+	flags.StringVar(&c.wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
 	flags.DurationVar(&c.timeout, "timeout", 10*time.Second, "how long connecting may take, sending a line, and what the server says after our end")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		c.stdin, c.stdout, c.stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()

@@ -83,7 +83,7 @@ log line.`,
 	flags.StringSliceVar(&p.expect, "expect", nil, "status 0 if and only if this is the verdict: ok, refused, timeout, ... or the reason of an ERR")
 	flags.BoolVar(&p.json, "json", false, "print one JSON object, of several probes a summary at the end")
 	flags.DurationVar(&p.probe.Timeout, "timeout", 5*time.Second, "how long a probe may take")
-	flags.StringVar(&p.probe.Dialer.Wire, "wire", "", "speak "+wireNames(", ")+" (default: as the greeting does)")
+	flags.StringVar(&p.probe.Dialer.Wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
 	flags.StringVar(&p.greeting, "greeting", "auto", "on: there must be one, off: do not wait for it, auto: there may be one within 300 ms")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p.stdout = cmd.OutOrStdout()
@@ -147,14 +147,14 @@ func isReason(name string) bool {
 	return slices.ContainsFunc(server.Reasons(), func(r server.Reason) bool { return r.String() == name })
 }
 
-func wireNames(separator string) string {
-	return strings.Join(slices.Sorted(maps.Keys(protocol.Wires)), separator)
+func wireNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(protocol.Wires)), ", ")
 }
 
 // checkWire returns what is wrong with the value of --wire.
 func checkWire(name string) error {
 	if name != "" && protocol.Wires[name] == nil {
-		return fmt.Errorf("--wire=%q: unknown wire; valid: %s", name, wireNames(", "))
+		return fmt.Errorf("--wire=%q: unknown wire; valid: %s", name, wireNames())
 	}
 	return nil
 }
