@@ -226,7 +226,7 @@ func (b *benchCommand) judge(r *client.LoadResult) error {
 		failed = append(failed, fmt.Errorf("--max-errors=%d: there were %d", b.maxErrors, n))
 	}
 	if p99 := r.Echo.Percentile(99); b.maxP99 > 0 && p99 > b.maxP99 {
-		failed = append(failed, fmt.Errorf("--max-p99=%v: it was %v", b.maxP99, p99.Round(time.Microsecond)))
+		failed = append(failed, fmt.Errorf("--max-p99=%v: it was %sms", b.maxP99, milliseconds(p99)))
 	}
 	if b.maxP99 > 0 && r.Echo.Count() == 0 {
 		failed = append(failed, fmt.Errorf("--max-p99=%v: nothing was answered", b.maxP99))
