@@ -108,7 +108,7 @@ var readmeVarying = []struct {
 	{"duration", regexp.MustCompile(`\b(duration|took)=\S+`), "$1=TIME"},
 	{"what a probe measured", regexp.MustCompile(`\b\d+\.\dms\b`), "0.0ms"},
 	{"what a bench measured", regexp.MustCompile(`\b\d+\.\d{3}ms\b`), "0.000ms"},
-	{"how much a bench did", regexp.MustCompile(`\b[\d.]+( messages in | connections in | GB |/s| MB/s)`), "0$1"},
+	{"how much a bench did", regexp.MustCompile(`\b[\d.]+( messages in | connections in | GB |/s| [GM]B/s)`), "0$1"},
 	{"for how long, to a tenth of a second", regexp.MustCompile(`\b(in|survived) \d\.\ds`), "$1 0.0s"},
 	{"the same in JSON", regexp.MustCompile(`(_ms":)[\d.]+`), "${1}0"},
 	{"date of RFC 867", regexp.MustCompile(`\b[SMTWF]\w+day, [A-Z]\w+ \d{1,2}, \d{4} \d\d:\d\d:\d\d-[A-Z]+`), "DATE"},
