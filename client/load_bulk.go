@@ -24,8 +24,10 @@ func (r *loadRun) bulk(ctx context.Context) {
 
 // stream sends and receives at the same time, until the run stops and all that was sent has been answered.
 func (c *loadConn) stream(size int) error {
+	if !c.begin() {
+		return nil
+	}
 	c.buf = make([]byte, size)
-	c.sentAt.Store(c.r.now())
 	var wg sync.WaitGroup
 	wg.Go(func() { c.pour(size) })
 	err := c.drink()

@@ -78,9 +78,22 @@ func (c *loadConn) close() {
 	c.sending.Wait()
 }
 
+// begin has it be busy, unless the run has stopped before it could.
+func (c *loadConn) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.r.stopping.Load() {
+		return false
+	}
+	c.sentAt.Store(c.r.now())
+	return true
+}
+
 // converse sends and receives until the run stops.
 func (c *loadConn) converse() error {
-	c.sentAt.Store(c.r.now())
+	if !c.begin() {
+		return nil
+	}
 	if !c.send() {
 		return c.ending(c.err)
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // brief is how long a load is kept up whose length does not matter.
-const brief = 100 * time.Millisecond
+const brief = 200 * time.Millisecond
 
 // load runs a load, which is to begin.
 func load(t testing.TB, l client.Load) *client.LoadResult {
