@@ -12,7 +12,7 @@ func (r *loadRun) echo(ctx context.Context) error {
 		r.perform(ctx, r.interrupt, (*loadConn).converse)
 		return nil
 	}
-	schedule := schedule{conns: r.conns, start: r.now(), interval: float64(time.Second) / r.Rate}
+	schedule := schedule{conns: r.conns, interval: float64(time.Second) / r.Rate}
 	for i, c := range r.conns {
 		c.schedule, c.place = &schedule, uint64(i)
 	}
@@ -48,7 +48,9 @@ func (s *schedule) dueOn(place, i uint64) int64 { return s.due(i*uint64(len(s.co
 // run has each message sent when it is due, or as soon as the answer to the one before has come, until the run stops.
 func (s *schedule) run(r *loadRun, p *pacer) {
 	defer p.close()
+	<-r.running
 	now := r.now()
+	s.start = now
 	for i := uint64(0); ; i++ {
 		due := s.due(i)
 		for now < due {

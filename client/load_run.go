@@ -28,6 +28,7 @@ type loadRun struct {
 	conns   []*loadConn
 	open    atomic.Int64 // how many connections stand
 
+	running     chan struct{} // closed when each connection has its goroutine
 	stopping    atomic.Bool   // no new messages
 	stopped     chan struct{} // closed then
 	interrupted atomic.Bool   // and no answers either
@@ -44,7 +45,8 @@ type loadRun struct {
 
 func newLoadRun(l Load) *loadRun {
 	return &loadRun{
-		Load: l, asked: l.Address, base: time.Now(), stopped: make(chan struct{}), errors: make(map[Kind]int),
+		Load: l, asked: l.Address, base: time.Now(), running: make(chan struct{}), stopped: make(chan struct{}),
+		errors:  make(map[Kind]int),
 		connect: newTally(), greeting: newTally(), answer: newTally(), lag: newTally(),
 	}
 }
@@ -189,10 +191,16 @@ func (r *loadRun) perform(ctx context.Context, interrupt func(), f func(*loadCon
 	defer stopInterrupt()
 	stopWatch := r.watch()
 	defer stopWatch()
-	var wg sync.WaitGroup
+	var wg, running sync.WaitGroup
+	running.Add(len(r.conns))
 	for _, c := range r.conns {
-		wg.Go(func() { r.end(c, f(c)) })
+		wg.Go(func() {
+			running.Done()
+			r.end(c, f(c))
+		})
 	}
+	running.Wait() // That many take their time, in which nothing is to be measured.
+	close(r.running)
 	ended := make(chan struct{})
 	go func() {
 		wg.Wait()

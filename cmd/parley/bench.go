@@ -30,7 +30,7 @@ type benchCommand struct {
 	html              string // the file of the page; empty: none
 	environ           []string
 	stdout            io.Writer
-	progress          io.Writer // nil: nobody looks
+	progress          *os.File // a terminal; nil: nobody looks
 }
 
 const bulkSize = 64 << 10
