@@ -34,6 +34,17 @@
 // A host sends few ICMP messages a second (net.ipv4.icmp_ratelimit), so that a reject without a reset looks like a drop to
 // whoever knocks quickly.
 //
+// # The life of a load
+//
+//	scout ...... the first connection learns the wire, whether there is a greeting, and what stands around an answer
+//	open ....... the other connections, 32 at a time
+//	warm-up .... optional; what is answered meanwhile does not count
+//	measure .... each connection on a goroutine of its own; with a Rate, one more sends what is due
+//	stop ....... nothing new is sent, what is under way is answered or late, and the connections are closed
+//
+// A message costs two system calls and no allocation. No deadline is set for it: a watch looks at all connections eight
+// times within the timeout, and cuts off whose answer is late.
+//
 // # Strangers
 //
 // A server is never believed. Each phase has an end in time that no trickle of bytes moves, a message is bounded in bytes

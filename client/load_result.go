@@ -38,6 +38,9 @@ type LoadResult struct {
 }
 
 func (r *loadRun) result(ctx context.Context) *LoadResult {
+	if r.Mode == LoadIdle { // Its last messages come after the end.
+		r.during = r.sum()
+	}
 	res := &LoadResult{
 		Load: r.Load, Wire: r.wireName, Elapsed: r.elapsed,
 		Messages: r.during.messages, Sent: r.during.sent, Received: r.during.received, Unsent: r.unsent,

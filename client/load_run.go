@@ -95,14 +95,17 @@ func (r *loadRun) measure(ctx context.Context, ended <-chan struct{}) {
 		r.stop()
 		return
 	}
-	for _, t := range []*tally{r.answer, r.lag} {
-		t.reset()
-	}
-	if r.Mode == LoadChurn {
+	switch r.Mode {
+	case LoadIdle: // Its first messages count, too.
+	case LoadChurn:
 		r.connect.reset()
 		r.greeting.reset()
+		fallthrough
+	default:
+		r.answer.reset()
+		r.lag.reset()
+		r.before = r.sum()
 	}
-	r.before = r.sum()
 	began := r.now()
 	r.began.Store(began)
 	pass(ctx, r.Duration, ended)

@@ -155,6 +155,9 @@ func TestLoadEchoes(t *testing.T) {
 					if mode != client.LoadBulk && r.Echo.Count() < 3 {
 						t.Errorf("%d messages timed, want one of each connection", r.Echo.Count())
 					}
+					if mode == client.LoadIdle && (r.Echo.Count() != 6 || r.Messages != 6) {
+						t.Errorf("%d messages, %d timed, want 6 and 6", r.Messages, r.Echo.Count())
+					}
 				})
 			}
 		}
