@@ -27,10 +27,9 @@ func (c *loadConn) stream(size int) error {
 	if !c.begin() {
 		return nil
 	}
-	c.buf = make([]byte, size)
 	var wg sync.WaitGroup
 	wg.Go(func() { c.pour(size) })
-	err := c.drink()
+	err := c.drink(size)
 	c.nc.SetWriteDeadline(longAgo) // Nobody would take the answers.
 	wg.Wait()
 	poured := c.sent.Load() / uint64(len(c.msg.out))
@@ -47,7 +46,7 @@ func (c *loadConn) stream(size int) error {
 func (c *loadConn) pour(size int) {
 	count := max(1, size/len(c.msg.out))
 	batch := bytes.Repeat(c.msg.out, count)
-	one := *c.msg // Its text is in the batch.
+	one := c.msg // Its text is in the batch.
 	number := uint64(c.number) << stampShift
 	for !c.r.stopping.Load() {
 		for i := range count {
@@ -69,12 +68,13 @@ func (c *loadConn) pour(size int) {
 }
 
 // drink receives and checks until the server's end. It always returns an error.
-func (c *loadConn) drink() error {
+func (c *loadConn) drink(size int) error {
+	buf := make([]byte, size)
 	for {
-		n, err := c.nc.Read(c.buf)
+		n, err := c.nc.Read(buf)
 		c.sentAt.Store(c.r.now())
 		c.received.Add(uint64(n))
-		for p := c.buf[:n]; len(p) > 0; {
+		for p := buf[:n]; len(p) > 0; {
 			part := p[:min(len(p), c.want-c.at)]
 			if same := c.msg.match(part, c.at); same < len(part) {
 				return c.mismatch(p, same)

@@ -30,11 +30,10 @@ type loadConn struct {
 	sentAt atomic.Int64 // when the message under way was sent; zero: there is none. In bulk, when something last moved.
 
 	// Owned by its goroutine, in turn with the pacer where messages are due at fixed times.
-	msg     *loadMessage
+	msg     loadMessage
 	sending sync.WaitGroup // for the rest of msg, which the system did not take at once
 
 	// Owned by its goroutine.
-	buf      []byte
 	at       int // how much of the answer has come
 	err      error
 	survived bool
@@ -55,6 +54,9 @@ const (
 	loadSpare   = 64
 )
 
+// readSize is how much is read at a time.
+func (r *loadRun) readSize() int { return min(r.message.answered()+loadSpare, maxLoadRead) }
+
 func (r *loadRun) newConn(number int, nc net.Conn) *loadConn {
 	nc.SetDeadline(time.Time{}) // That of the greeting still holds.
 	c := &loadConn{r: r, number: number, nc: nc}
@@ -64,9 +66,8 @@ func (r *loadRun) newConn(number int, nc net.Conn) *loadConn {
 
 // speak gives it the message whose answer is known by now.
 func (c *loadConn) speak() {
-	c.msg = c.r.message.on(c.number)
+	c.msg = *c.r.message.on(c.number)
 	c.want = c.msg.answered()
-	c.buf = make([]byte, min(c.want+loadSpare, maxLoadRead))
 }
 
 func (c *loadConn) close() {
@@ -204,7 +205,8 @@ func (c *loadConn) ending(err error) error {
 		c.mu.Lock()
 		sendErr := c.sendErr
 		c.mu.Unlock()
-		switch _, again := c.nc.Read(c.buf); {
+		var one [1]byte
+		switch _, again := c.nc.Read(one[:]); {
 		case again != nil && !errors.Is(again, os.ErrDeadlineExceeded):
 			err = again
 		case sendErr != nil:
@@ -222,9 +224,10 @@ const lastLook = time.Millisecond
 
 // receiveHolding is receive for what is no socket.
 func (c *loadConn) receiveHolding() {
+	buf := make([]byte, c.r.readSize())
 	for {
-		n, err := c.nc.Read(c.buf)
-		if n > 0 && !c.take(c.buf[:n]) {
+		n, err := c.nc.Read(buf)
+		if n > 0 && !c.take(buf[:n]) {
 			return
 		}
 		if err != nil {

@@ -196,11 +196,14 @@ func (c *loadConn) exchange() (err error) {
 	}
 	c.sendRest(c.msg.out[len(first):])
 	c.sent.Add(uint64(len(c.msg.out)))
+	borrowed := c.r.buffers.Get().(*[]byte)
+	defer c.r.buffers.Put(borrowed)
+	buf := *borrowed
 	for at := 0; at < c.want; {
-		n, err := c.nc.Read(c.buf)
-		if same := c.msg.match(c.buf[:min(n, c.want-at)], at); same < n {
+		n, err := c.nc.Read(buf)
+		if same := c.msg.match(buf[:min(n, c.want-at)], at); same < n {
 			c.at = at
-			return c.mismatch(c.buf[:n], same)
+			return c.mismatch(buf[:n], same)
 		}
 		if at += n; err != nil && at < c.want {
 			if errors.Is(err, io.EOF) && at > 0 {

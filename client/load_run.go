@@ -21,6 +21,8 @@ type loadRun struct {
 	wire     protocol.Wire
 	message  *loadMessage
 
+	buffers sync.Pool // of *[]byte, to read into
+
 	connect, greeting, answer, lag *tally
 
 	// conns are those that were opened; where they come and go, each is for one after the other.
@@ -44,11 +46,16 @@ type loadRun struct {
 }
 
 func newLoadRun(l Load) *loadRun {
-	return &loadRun{
+	r := &loadRun{
 		Load: l, asked: l.Address, base: time.Now(), running: make(chan struct{}), stopped: make(chan struct{}),
 		errors:  make(map[Kind]int),
 		connect: newTally(), greeting: newTally(), answer: newTally(), lag: newTally(),
 	}
+	r.buffers.New = func() any {
+		buf := make([]byte, r.readSize())
+		return &buf
+	}
+	return r
 }
 
 // now is the moment in nanoseconds since base, never zero.

@@ -45,16 +45,22 @@ func (c *loadConn) receive() {
 // cost as much as the answer. It can be wrong about the end of the server's side, which may have come together with the
 // answer without making it run again. The next message shows it, mostly by a reset, or else ending does.
 func (c *loadConn) readable(fd uintptr) bool {
+	// The buffer is borrowed, so that a few, which the processor has at hand, are enough for all connections.
+	borrowed := c.r.buffers.Get().(*[]byte)
+	buf := *borrowed
 	c.system.fd = int(fd)
-	defer func() { c.system.fd = -1 }()
+	defer func() {
+		c.system.fd = -1
+		c.r.buffers.Put(borrowed)
+	}()
 	for {
-		n, err := readSome(int(fd), c.buf)
+		n, err := readSome(int(fd), buf)
 		switch {
 		case n > 0:
-			if !c.take(c.buf[:n]) {
+			if !c.take(buf[:n]) {
 				return true
 			}
-			if n < len(c.buf) && c.at == 0 {
+			if n < len(buf) && c.at == 0 {
 				return false
 			}
 		case errors.Is(err, syscall.EINTR):
