@@ -1,0 +1,8 @@
+package main
+
+var (
+	WritePage = writePage
+	BarChart  = barChart
+	DrawBar   = drawBar
+	Bound     = bound
+)
