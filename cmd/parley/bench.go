@@ -157,6 +157,8 @@ func (b *benchCommand) check() error {
 		return fmt.Errorf("--rate=%g: want 0 or more", l.Rate)
 	case l.Timeout <= 0:
 		return fmt.Errorf("--timeout=%v: want more than 0", l.Timeout)
+	case b.maxP99 > 0 && b.bulk:
+		return errors.New("--max-p99: with --bulk no answer is timed")
 	case b.maxP99 < 0:
 		return fmt.Errorf("--max-p99=%v: want 0 or more", b.maxP99)
 	}
