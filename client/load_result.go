@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"parley/protocol"
 )
 
 // A LoadResult is what came of a Load. What is counted and timed is what was answered while it was measured: after the warm-up,
@@ -152,7 +154,7 @@ func plural(n int, what string) string {
 // String returns the summary: what the load was, what was done, the first error, and a row for each duration.
 func (r *LoadResult) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "--- %s, %s wire\n%s\n%s\n", Printable(r.Load.Address.String(), false), r.Wire, r.Headline(), r.Summary())
+	fmt.Fprintf(&b, "--- %s, %s wire\n%s\n%s\n", protocol.Printable(r.Load.Address.String(), false), r.Wire, r.Headline(), r.Summary())
 	if r.First != nil {
 		fmt.Fprintf(&b, "first error: %v\n", r.First)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley/client"
+	"parley/protocol"
 )
 
 //go:embed bench_page.html
@@ -41,7 +42,7 @@ var pagePercentiles = []float64{50, 90, 99, 99.9, 99.99}
 // writePage writes a result as a page that needs nothing else. The file is there as a whole or not at all.
 func writePage(path string, result *client.LoadResult, when time.Time) (err error) {
 	p := page{
-		Result: result, Address: client.Printable(result.Load.Address.String(), true),
+		Result: result, Address: protocol.Printable(result.Load.Address.String(), true),
 		Curves: newCurves(result), Percentiles: pagePercentiles, Version: thisBuild().version, When: when.Format(time.RFC1123),
 	}
 	if result.First != nil {

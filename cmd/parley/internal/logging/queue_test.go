@@ -210,6 +210,7 @@ func TestQueueShares(t *testing.T) {
 				synctest.Wait()
 			}
 			time.Sleep(50 * time.Millisecond)
+			synctest.Wait()
 			if sink.calls != before+2 {
 				t.Errorf("%d calls for what came at once, want 1", sink.calls-before-1)
 			}
