@@ -167,8 +167,8 @@ func (s *socket) setReadDeadline(t time.Time) {
 	}
 }
 
-// hungUp is called by the watcher, on its goroutine.
-func (s *socket) hungUp() {
+// noteHangup is called by the watcher, on its goroutine.
+func (s *socket) noteHangup() {
 	if s.hangup.CompareAndSwap(notHungUp, hungUp) {
 		_ = s.nc.SetReadDeadline(longAgo) // Wakes the one who receives.
 	}
@@ -351,7 +351,7 @@ func (h *hangups) event(token uint64) {
 	s := h.watched[token]
 	h.mu.Unlock()
 	if s != nil {
-		s.hungUp()
+		s.noteHangup()
 	}
 }
 
