@@ -131,7 +131,7 @@ func TestChat_dropped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serveTCP(t, handler.NewChat(50), protocol.Text{})
+			s := serveTCP(t, handler.NewChat(500), protocol.Text{}) // So that a busy machine does not make the other a slow reader too.
 			stalled, speaks := s.dial(), s.dial()
 			_ = stalled.SetReadBuffer(4 << 10)
 			stalled.enter(t)
