@@ -71,7 +71,6 @@ type socket struct {
 	token  uint64 // what hangups knows it by; 0: it is not watched
 	pieces uint8  // received before it was
 	bulk   bool   // it has filled a buffer
-	lent   bool   // it has one of bulkInput
 }
 
 func newSocket(fd int, h *hangups, writeTimeout time.Duration) (*socket, error) {

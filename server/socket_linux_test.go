@@ -249,7 +249,7 @@ func TestSocket_descriptorReuse(t *testing.T) {
 				}
 				switch random.IntN(4) {
 				case 0:
-					c.Conn.(*net.TCPConn).SetLinger(0)
+					_ = c.Conn.(*net.TCPConn).SetLinger(0)
 				case 1:
 					c.send("last\n")
 					c.closeWrite()
@@ -297,7 +297,7 @@ func TestSocket_bulk(t *testing.T) {
 		piece := []byte(strings.Repeat("0123456789abcdef", 32<<10)) // 512 KiB
 		for _, size := range []int{1, 16 << 10, 32 << 10, 32<<10 + 1, 256 << 10, 256<<10 + 1, 512 << 10} {
 			for range 10 {
-				c.Conn.Write(piece[:size])
+				_, _ = c.Conn.Write(piece[:size])
 			}
 		}
 		c.Conn.(*net.TCPConn).CloseWrite()

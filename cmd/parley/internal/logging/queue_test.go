@@ -200,13 +200,13 @@ func TestQueueShares(t *testing.T) {
 		q := logging.NewQueue(&sink, nil)
 		for range 2 {
 			before := sink.calls
-			q.Write([]byte("alone\n"))
+			_, _ = q.Write([]byte("alone\n"))
 			synctest.Wait()
 			if sink.calls != before+1 {
 				t.Fatal("a line that comes alone is not written at once")
 			}
 			for range 100 {
-				q.Write([]byte("more\n"))
+				_, _ = q.Write([]byte("more\n"))
 				synctest.Wait()
 			}
 			time.Sleep(50 * time.Millisecond)
