@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -34,7 +35,7 @@ func (l *Listener) acceptor(socket net.Listener) acceptor {
 		if err == nil {
 			return a
 		}
-		if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, ErrServerClosed) {
+		if !slices.ContainsFunc([]error{errors.ErrUnsupported, ErrServerClosed, net.ErrClosed}, func(e error) bool { return errors.Is(err, e) }) {
 			l.srv.log.Warn("serving by the portable transport", zap.String("listener", l.Label), zap.Error(err))
 		}
 	}

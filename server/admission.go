@@ -68,6 +68,19 @@ func (s *Server) refuses(l *Listener, ip, key netip.Addr) (Reason, bool) {
 	return l.quota.refuses(key)
 }
 
+// release takes a connection off the caps, which is about to be closed.
+func (s *Server) release(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.freed = true
+	if c.refused {
+		return
+	}
+	key := capKey(c.remote.Addr())
+	s.quota.release(key)
+	c.ln.quota.release(key)
+}
+
 // forget takes a connection that is closed off the books.
 func (s *Server) forget(c *conn) {
 	s.mu.Lock()
@@ -79,9 +92,6 @@ func (s *Server) forget(c *conn) {
 		s.refused--
 		return
 	}
-	key := capKey(c.remote.Addr())
-	s.quota.release(key)
-	l.quota.release(key)
 	l.tally.active--
 	l.tally.closed[c.ending.Load().reason]++
 }

@@ -1,6 +1,7 @@
 package server
 
-// booksAhead is how many connections may have ended and not be entered yet, before they wait.
+// booksAhead is how many connections may have ended and not be entered yet. The goroutine of one beyond that, which is closed
+// already, waits until there is room.
 const booksAhead = 64
 
 // keepBooks enters connections that have ended, until over is closed. One goroutine does that for all, as its stack is large

@@ -27,6 +27,8 @@ type conn struct {
 	id     uint64
 	began  int64 // Server.now
 
+	freed bool // it is closed, or about to be; guarded by Server.mu
+
 	// Written by one goroutine at a time and read by whoever scrapes.
 	received, sent      atomic.Uint64 // bytes
 	messagesIn, replies atomic.Uint64

@@ -102,13 +102,14 @@ func (s *Server) close(ctx context.Context) (int, bool) {
 	return conversations, true
 }
 
-// cutAll cuts what is left and returns how many conversations that were.
+// cutAll cuts what is left and returns how many conversations that were. One that is closed and not yet in the
+// books is none.
 func (s *Server) cutAll() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	conversations := 0
 	for c := range s.conns {
-		if !c.refused {
+		if !c.refused && !c.freed {
 			conversations++
 		}
 		c.cut()

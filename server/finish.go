@@ -41,10 +41,16 @@ func (c *conn) finish() {
 	c.ln.srv.ended <- c
 }
 
-// free gives the connection back to the system while nobody sends. Nobody will later: it has ended, so that refusal refuses.
+// free gives the connection back to the system while nobody sends, and throws away what was gathered and cannot be sent any
+// more: the system may give the descriptor to another connection. Nothing is gathered later, as the connection has
+// ended. It is off the caps before the client can see the end, and come again.
 func (c *conn) free(how func()) {
+	c.ln.srv.release(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.out != nil {
+		c.release()
+	}
 	how()
 }
 

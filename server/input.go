@@ -71,7 +71,8 @@ func (c *conn) taken(goOn bool, before uint64) bool {
 	return c.takesMore(now)
 }
 
-// handAll hands the handler every whole message. It is false when the loop over the messages ends.
+// handAll hands the handler every whole message. It is false when the loop over the messages ends. What it does with each is
+// what hand does, whose frame would stand on the stack below the handler's.
 func (c *conn) handAll() bool {
 	for {
 		msg, ok, err := c.dec.Next()

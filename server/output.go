@@ -40,20 +40,20 @@ func (c *conn) Gather(text string) error {
 // Echo sends a message back behind prefix; see handler.Session.
 func (c *conn) Echo(prefix string, msg []byte) error {
 	c.mu.Lock()
-	err := c.refusal()
-	switch {
-	case err != nil:
-	case prefix == "" && c.out == nil && c.ln.Wire.Verbatim():
-		c.replies.Store(c.replies.Load() + 1)
-		err = c.send(msg)
-	default:
-		c.lend()
-		if c.gatherEcho(prefix, msg) {
-			err = c.send(*c.out)
-			c.release()
-		}
+	defer c.mu.Unlock()
+	if err := c.refusal(); err != nil {
+		return err
 	}
-	c.mu.Unlock()
+	if prefix == "" && c.out == nil && c.ln.Wire.Verbatim() {
+		c.replies.Store(c.replies.Load() + 1)
+		return c.send(msg)
+	}
+	c.lend()
+	if !c.gatherEcho(prefix, msg) {
+		return nil
+	}
+	err := c.send(*c.out)
+	c.release()
 	return err
 }
 
@@ -133,7 +133,7 @@ func (c *conn) holdsBack() bool {
 
 func (c *conn) flush() error {
 	var err error
-	if c.sendErr != nil {
+	if c.sendErr != nil { // A nil *ending is no nil error.
 		err = c.sendErr
 	}
 	if c.out == nil {

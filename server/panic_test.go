@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"parley/handler"
+	"parley/protocol"
 	"parley/server"
 )
 
@@ -154,4 +155,22 @@ func TestPanic_many(t *testing.T) {
 	if got := m.of("parley_messages_total"); got != bad+rounds*(clients-bad) {
 		t.Errorf("%v messages counted, want %d", got, bad+rounds*(clients-bad))
 	}
+}
+
+// A wireThatPanics is a wire with a fault.
+type wireThatPanics struct{ protocol.Wire }
+
+func (wireThatPanics) AppendEcho([]byte, string, []byte) []byte { panic("oh") }
+func (wireThatPanics) Verbatim() bool                           { return false }
+
+// A panic below a reply leaves nothing locked that the end of the connection needs.
+func TestPanic_inWire(t *testing.T) {
+	everywhere(t, func(t *testing.T, n network) {
+		s := serve(t, n, echo(""), func(r *role) { r.listener.Wire = wireThatPanics{protocol.Text{}} })
+		c := s.dial()
+		c.send("x\n")
+		c.wantEnd("ERR internal")
+		c.Close()
+		s.wantEnd(server.Internal)
+	})
 }

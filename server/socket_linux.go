@@ -5,6 +5,7 @@ package server
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -48,10 +49,12 @@ import (
 // as each read that it saves.
 const quickMessages = 4
 
-// A socket that fills the usual buffer receives in one of bulkBuffer bytes, as long as what is answered has room in the
-// system: a peer who does not read makes the process hold no more for it.
+// A socket that fills the usual buffer receives in one of bulkBuffer bytes, as long as as much again has room in the system,
+// so that a peer whose answers are no longer than that, and who does not read them, makes the process hold no more for
+// it. For longer ones there are at most bulkBuffers of them.
 const (
 	bulkBuffer    = 256 << 10
+	bulkBuffers   = 64
 	yieldingBytes = 1 << 20 // received in one go, after which others have their turn
 )
 
@@ -71,11 +74,12 @@ type socket struct {
 	token  uint64 // what hangups knows it by; 0: it is not watched
 	pieces uint8  // received before it was
 	bulk   bool   // it has filled a buffer
+	lent   bool   // it has one of bulkInput
 }
 
 func newSocket(fd int, h *hangups, writeTimeout time.Duration) (*socket, error) {
 	file := os.NewFile(uintptr(fd), "tcp") // It is not blocking, so that this adds it to Go's poller.
-	raw, err := file.SyscallConn()
+	raw, err := polled(file)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -83,6 +87,15 @@ func newSocket(fd int, h *hangups, writeTimeout time.Duration) (*socket, error) 
 	s.nc, s.raw, s.writeTimeout = file, raw, writeTimeout
 	s.ready = func(uintptr) bool { return s.readable() }
 	return s, nil
+}
+
+// polled returns what waits for a file. os.NewFile does not say whether Go's poller has taken it, which wants memory and may
+// be over the user's limit of watches; a deadline can only be set if it has.
+func polled(file *os.File) (syscall.RawConn, error) {
+	if err := file.SetDeadline(time.Time{}); err != nil {
+		return nil, fmt.Errorf("watching a descriptor: %w", err)
+	}
+	return file.SyscallConn()
 }
 
 // readable reads what there is. It runs whenever the socket may have become readable, and before each wait; false means to
@@ -93,26 +106,26 @@ func (s *socket) readable() bool {
 	for {
 		n, errno := recv(s.fd, *b)
 		if errno == syscall.EAGAIN {
-			giveBack(b)
+			s.giveBack(b)
 			return false
 		}
 		if errno != 0 || n == 0 {
 			s.failed(errno)
-			giveBack(b)
+			s.giveBack(b)
 			return true
 		}
 		if !s.r.take((*b)[:n]) {
-			giveBack(b)
+			s.giveBack(b)
 			return true
 		}
 		if n < len(*b) && s.emptied() {
 			s.bulk = n > inputBuffer
-			giveBack(b)
+			s.giveBack(b)
 			return false
 		}
-		if n >= inputBuffer {
-			s.bulk = true
-			giveBack(b)
+		if n >= inputBuffer || s.lent {
+			s.bulk = n >= inputBuffer
+			s.giveBack(b)
 			b = s.buffer()
 		}
 		if unyielding += n; unyielding >= yieldingBytes {
@@ -174,7 +187,10 @@ func (s *socket) noteHangup() {
 }
 
 func (s *socket) send(b []byte) (int, error) {
-	n, errno := send(s.fd, b)
+	if s.interrupted.Load() {
+		return 0, errInterrupted
+	}
+	n, errno := send(s.fd, b[:min(len(b), bulkBuffer)]) // A longer call would keep the garbage collector waiting.
 	switch {
 	case n == len(b):
 		return n, nil
@@ -194,6 +210,9 @@ func (s *socket) closeWrite() { _ = unix.Shutdown(int(s.fd), unix.SHUT_WR) }
 
 func (s *socket) close() {
 	s.hangups.forget(s)
+	if s.lent { // The handler has panicked.
+		bulkLent.Add(-1)
+	}
 	_ = s.nc.Close()
 }
 
@@ -208,6 +227,7 @@ func recv(fd int32, b []byte) (int, syscall.Errno) {
 		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
 			uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 		if errno == 0 {
+			received(b[:n])
 			return int(n), 0
 		}
 		if errno != syscall.EINTR {
@@ -218,6 +238,7 @@ func recv(fd int32, b []byte) (int, syscall.Errno) {
 
 // send sends what the system takes without waiting. A peer that is gone is an error and no signal.
 func send(fd int32, b []byte) (int, syscall.Errno) {
+	sending(b)
 	for {
 		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
 			uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
@@ -231,23 +252,32 @@ func send(fd int32, b []byte) (int, syscall.Errno) {
 }
 
 // bulkInput are the buffers of those who send a lot.
-var bulkInput = newBuffers(func() []byte { return make([]byte, bulkBuffer) })
+var (
+	bulkInput = newBuffers(func() []byte { return make([]byte, bulkBuffer) })
+	bulkLent  atomic.Int32
+)
 
 // buffer lends the buffer to receive in.
 func (s *socket) buffer() *[]byte {
 	if s.bulk && room(s.fd) >= 2*bulkBuffer {
-		return bulkInput.get()
+		if bulkLent.Add(1) <= bulkBuffers {
+			s.lent = true
+			return bulkInput.get()
+		}
+		bulkLent.Add(-1)
 	}
 	return inputBuffers.get()
 }
 
 // giveBack ends the loan of a buffer. After a panic of the handler that does not happen: who knows who still looks into it.
-func giveBack(b *[]byte) {
-	if len(*b) == bulkBuffer {
-		bulkInput.put(b)
-	} else {
+func (s *socket) giveBack(b *[]byte) {
+	if !s.lent {
 		inputBuffers.put(b)
+		return
 	}
+	bulkInput.put(b)
+	s.lent = false
+	bulkLent.Add(-1)
 }
 
 // room returns how many bytes the system would still take to be sent, its own overhead counted as it counts it
@@ -288,7 +318,7 @@ func newHangups() (*hangups, error) {
 		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
 	}
 	h := &hangups{file: os.NewFile(uintptr(fd), "epoll"), fd: fd, done: make(chan struct{}), watched: make(map[uint64]*socket)}
-	raw, err := h.file.SyscallConn()
+	raw, err := polled(h.file)
 	if err != nil {
 		return nil, errors.Join(err, h.file.Close())
 	}
@@ -388,7 +418,7 @@ func newSocketAcceptor(l *net.TCPListener, h *hangups, writeTimeout time.Duratio
 	}
 	a := &socketAcceptor{file: file, hangups: h, writeTimeout: writeTimeout}
 	a.ready = a.acceptReady
-	if a.raw, err = file.SyscallConn(); err != nil {
+	if a.raw, err = polled(file); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	control := a.raw.Control(func(fd uintptr) {
@@ -537,8 +567,17 @@ func ipv6(b [16]byte, scope uint32) netip.Addr {
 	if scope == 0 {
 		return ip
 	}
-	if i, err := net.InterfaceByIndex(int(scope)); err == nil {
-		return ip.WithZone(i.Name)
+	zone, ok := zones.Load(scope)
+	if !ok {
+		zone = strconv.FormatUint(uint64(scope), 10)
+		if i, err := net.InterfaceByIndex(int(scope)); err == nil {
+			zone = i.Name
+		}
+		zones.Store(scope, zone)
 	}
-	return ip.WithZone(strconv.FormatUint(uint64(scope), 10))
+	return ip.WithZone(zone.(string))
 }
+
+// zones are the names of interfaces by their numbers: to ask the system is dear, and the number is one that it has given, so
+// that they are few. A later change of a name is missed.
+var zones sync.Map

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && (amd64 || arm64)
 
 package server_test
 
@@ -335,4 +335,95 @@ func TestSocket_options(t *testing.T) {
 			t.Errorf("flags %x, %v; want FD_CLOEXEC", flags, err)
 		}
 	})
+}
+
+// Who flushes when the connection is over, on a goroutine that nobody waits for, reaches nobody: the system has given the
+// descriptor to the next.
+func TestSocket_flushWhenOver(t *testing.T) {
+	sessions := make(chan handler.Session, 1)
+	s := serve(t, overTCP, handler.Func(func(s handler.Session) error {
+		for msg := range s.Messages() {
+			if string(msg) == "secret" {
+				_ = s.Gather("the secret")
+				sessions <- s
+				s.Drop()
+				panic("no")
+			}
+			if err := s.Echo("", msg); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	// The next one's own descriptor is there before the first one's is free.
+	next, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(next)
+	first := s.dial()
+	first.send("secret\n")
+	over := <-sessions
+	s.wantEnd(server.SlowReader)
+	if err := unix.Connect(next, &unix.SockaddrInet4{Port: s.socket.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	_ = over.Flush()
+	b := make([]byte, 100)
+	if _, err := unix.Write(next, []byte("hello\n")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := unix.Read(next, b); err != nil || string(b[:n]) != "hello\n" {
+		t.Errorf("the next client reads %q, %v", b[:max(n, 0)], err)
+	}
+}
+
+// A client who comes again when it has read the end of its connection is no longer counted for that.
+func TestSocket_comesAgain(t *testing.T) {
+	s := serve(t, overTCP, echo(""), limits(server.Limits{MaxConns: 1, MaxConnsPerIP: 1}))
+	for range 500 {
+		c := s.dial()
+		c.send("x\n")
+		c.closeWrite()
+		c.wantEnd("x")
+		c.Close()
+	}
+}
+
+// Those who send a lot, and read nothing of answers that are longer still, make the process hold a bounded number of large
+// buffers, and else the small ones.
+func TestSocket_bulkNotRead(t *testing.T) {
+	const clients = 150
+	s := serve(t, overTCP, echo(strings.Repeat("p", 40)), limits(defaultLimits))
+	before := memory()
+	lines := bytes.Repeat([]byte("\n"), 2<<20)
+	var sending sync.WaitGroup
+	for range clients {
+		c := s.dial()
+		c.option(unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10)
+		sending.Go(func() {
+			_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+			_, _ = c.Write(lines)
+			_ = c.Conn.(*net.TCPConn).SetLinger(0)
+		})
+	}
+	sending.Wait()
+	after := memory()
+	held := (int(after.HeapInuse) - int(before.HeapInuse)) >> 10
+	t.Logf("%d KiB are held for %d clients", held, clients)
+	if most := 64*256 + clients*64; held > most {
+		t.Errorf("want at most %d", most)
+	}
+}
+
+// A descriptor that Go's poller has not taken is an error of accepting, and no connection that fails later. Of what it does
+// not take, an ordinary file is the one that a test can have.
+func TestSocket_notPolled(t *testing.T) {
+	fd, err := unix.Open("/proc/self/exe", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Polled(fd); err == nil {
+		t.Error("no error for a descriptor that is not polled")
+	}
 }

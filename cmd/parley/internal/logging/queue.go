@@ -73,7 +73,8 @@ func (q *queue) Write(line []byte) (int, error) {
 }
 
 // Sync does nothing: zap calls it on the way to a panic, where waiting for a
-// stuck sink would be the worse fault. Lines are written within pause anyway.
+// stuck sink would be the worse fault. Lines are written within pause anyway;
+// a panic may lose those of the last one.
 func (q *queue) Sync() error { return nil }
 
 func (q *queue) Dropped() uint64 {
