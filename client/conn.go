@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 type Conn struct {
 	// Static once it is made.
 	nc      net.Conn
+	secure  *handshake // of TLS; nil: there was none
+	proxied bool       // a PROXY header came first
 	address Address
 	stands  time.Time // when the connection did
 	timings Timings
@@ -50,6 +53,14 @@ func (c *Conn) Wire() string { return c.wireName }
 
 // Timings are those of the phases up to the greeting.
 func (c *Conn) Timings() Timings { return c.timings }
+
+// TLS is what was agreed upon in the TLS handshake; nil: there was none.
+func (c *Conn) TLS() *tls.ConnectionState {
+	if c.secure == nil {
+		return nil
+	}
+	return c.secure.state
+}
 
 // LocalAddr is our own address.
 func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
@@ -204,7 +215,7 @@ func (c *Conn) read(ctx context.Context, p []byte) (int, error) {
 	release := within(ctx, c.nc.SetReadDeadline)
 	defer release()
 	n, err := c.nc.Read(p)
-	return n, interrupted(ctx, err)
+	return n, c.secure.explainLater(interrupted(ctx, err))
 }
 
 // within makes the reading or writing that the deadline is for end when ctx does. It goes on to hold until release.

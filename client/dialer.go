@@ -34,6 +34,12 @@ type Dialer struct {
 	Timeouts Timings
 	// MaxMessage is how many bytes a message may have, the greeting too; zero: 1 MiB, and 64 KiB of a pickle.
 	MaxMessage int
+	// TLS has the connection speak TLS; nil: it does not.
+	TLS *TLSConfig
+	// Proxy is the version, 1 or 2, of the PROXY header that comes first, in front of a TLS handshake too; zero: there is none.
+	Proxy int
+	// ProxyFrom is the client's address in that header; zero: our own.
+	ProxyFrom netip.AddrPort
 	// Resolver looks up names; nil: the system's.
 	Resolver *net.Resolver
 
@@ -76,7 +82,7 @@ func (d Dialer) Dial(ctx context.Context, address Address) (*Conn, error) {
 	return d.converse(ctx, nc, address, t)
 }
 
-// Converse reads the greeting on a connection that stands already. It closes the connection when that fails, else the Conn
+// Converse does on a connection that stands already what Dial does from then on: the PROXY header, TLS and the greeting. It closes the connection when that fails, else the Conn
 // does. The error is an *Error.
 func (d Dialer) Converse(ctx context.Context, nc net.Conn) (*Conn, error) {
 	return d.converse(ctx, nc, Address{host: nc.RemoteAddr().String()}, Timings{})

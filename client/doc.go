@@ -13,7 +13,9 @@
 // # The phases of a dial
 //
 //	dns ........ the name's addresses; none of the time where there is no name
-//	connect .... the first address that takes the connection, each later one 250 ms behind the one before
+//	connect .... the first address that takes the connection, each later one 250 ms behind the one before; then the
+//	   |         PROXY header, if there is to be one
+//	tls ........ the handshake, if TLS is to be spoken
 //	greeting ... the first bytes tell the wire: "HELLO " or "ERR " text, { json, 0x80 or (dp pickle
 //	   |
 //	   |  nothing within 300 ms: no greeting, the raw wire    other bytes: no greeting, the raw wire
@@ -33,6 +35,9 @@
 //
 // A host sends few ICMP messages a second (net.ipv4.icmp_ratelimit), so that a reject without a reset looks like a drop to
 // whoever knocks quickly.
+//
+// Whatever goes wrong within the TLS handshake is of kind tls, a timeout too: the connection stands. A server of TLS 1.3 may
+// refuse our certificate when the handshake is over for us; that is of phase tls all the same.
 //
 // # The life of a load
 //

@@ -28,7 +28,7 @@ type Error struct {
 
 // Timings are how long the phases took. One that did not take place has none.
 type Timings struct {
-	DNS, Connect, Greeting, Answer time.Duration
+	DNS, Connect, TLS, Greeting, Answer time.Duration
 }
 
 // of returns that of a phase.
@@ -38,6 +38,8 @@ func (t *Timings) of(p Phase) *time.Duration {
 		return &t.DNS
 	case Connect:
 		return &t.Connect
+	case TLS:
+		return &t.TLS
 	case Greeting:
 		return &t.Greeting
 	default:
@@ -45,9 +47,13 @@ func (t *Timings) of(p Phase) *time.Duration {
 	}
 }
 
-// newError makes an Error of a phase that went wrong.
+// newError makes an Error of a phase that went wrong. Where that was the TLS handshake, which may show later, it is that phase.
 func newError(p Phase, a Address, t Timings, err error) *Error {
-	return &Error{Phase: p, Kind: classify(p, err), Address: a, Timings: t, Err: err}
+	kind := classify(p, err)
+	if kind == BadTLS {
+		p = TLS
+	}
+	return &Error{Phase: p, Kind: kind, Address: a, Timings: t, Err: err}
 }
 
 // Error returns one line of printable ASCII, as in
@@ -70,6 +76,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Why says what went wrong in words that a person understands.
 func (e *Error) Why() string {
 	if w, ok := errors.AsType[*wrongError](e.Err); ok {
+		return w.Error()
+	}
+	if w, ok := errors.AsType[*tlsError](e.Err); ok {
 		return w.Error()
 	}
 	switch e.Kind {

@@ -52,7 +52,7 @@ func transcript(t *testing.T, wire string, pieces ...[]byte) []string {
 }
 
 // checkError checks that an error is one of ours, and fit to be printed.
-func checkError(t *testing.T, err error) {
+func checkError(t testing.TB, err error) {
 	t.Helper()
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok {

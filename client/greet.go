@@ -22,10 +22,22 @@ func (c *Conn) Greeting() (protocol.Greeting, error) { return c.greeting, c.noGr
 
 // converse makes a Conn of a connection.
 func (d *Dialer) converse(ctx context.Context, nc net.Conn, a Address, t Timings) (*Conn, error) {
-	c := &Conn{nc: nc, address: a, stands: time.Now(), timings: t, buf: make([]byte, readBytes), noGreeting: ErrSilent}
 	if d.Wire != "" && protocol.Wires[d.Wire] == nil {
 		nc.Close()
 		return nil, newError(Greeting, a, t, fmt.Errorf("there is no wire %q", d.Wire))
+	}
+	if err := d.present(ctx, nc); err != nil {
+		nc.Close()
+		return nil, atPeer(newError(Connect, a, t, fmt.Errorf("sending the PROXY header: %w", err)), nc)
+	}
+	plain := nc
+	nc, secure, err := d.secure(ctx, plain, a, &t)
+	if err != nil {
+		return nil, atPeer(newError(TLS, a, t, err), plain)
+	}
+	c := &Conn{
+		nc: nc, secure: secure, address: a, stands: time.Now(), timings: t, buf: make([]byte, readBytes), noGreeting: ErrSilent,
+		proxied: d.Proxy != 0,
 	}
 	if d.NoGreeting {
 		c.speak(d, cmp.Or(d.Wire, protocol.RawName))
@@ -39,6 +51,14 @@ func (d *Dialer) converse(ctx context.Context, nc net.Conn, a Address, t Timings
 		c.timings.Greeting = time.Since(c.stands)
 	}
 	return c, nil
+}
+
+// atPeer notes which of the addresses of a name it was.
+func atPeer(e *Error, nc net.Conn) *Error {
+	if _, isName := e.Address.literal(); isName {
+		e.Peer = nc.RemoteAddr().String()
+	}
+	return e
 }
 
 // badGreeting returns the error for a greeting that went wrong.

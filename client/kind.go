@@ -18,7 +18,7 @@ type Phase string
 const (
 	DNS      Phase = "dns"      // finding the addresses of the name
 	Connect  Phase = "connect"  // until the connection stands
-	TLS      Phase = "tls"      // nothing yet
+	TLS      Phase = "tls"      // the TLS handshake, if there is one
 	Greeting Phase = "greeting" // until the server has said who it is and who we are
 	Answer   Phase = "answer"   // everything after that
 )
@@ -34,7 +34,7 @@ const (
 	Timeout     Kind = "timeout"     // the phase did not end in time
 	Unreachable Kind = "unreachable" // no way there, or somebody on the way says so
 	Reset       Kind = "reset"       // the connection stood, and was cut off
-	BadTLS      Kind = "tls"         // nothing yet
+	BadTLS      Kind = "tls"         // the TLS handshake went wrong, however it did
 	Wrong       Kind = "wrong"       // what came is no greeting, no answer to what was sent, or no message of the wire
 	Closed      Kind = "closed"      // the server ended the connection in good order, but too early
 	Told        Kind = "err"         // the server said ERR and why
@@ -49,6 +49,11 @@ func Kinds() []Kind {
 // errWrong marks what a server said and should not have.
 var errWrong = errors.New("not what was expected")
 
+func isTLS(err error) bool {
+	_, ok := errors.AsType[*tlsError](err)
+	return ok
+}
+
 // classify tells how a phase went wrong from what the system or the decoder said: the one place that knows.
 func classify(phase Phase, err error) Kind {
 	switch _, told := errors.AsType[protocol.Error](err); {
@@ -58,6 +63,8 @@ func classify(phase Phase, err error) Kind {
 		return Told
 	case phase == DNS:
 		return NoName
+	case phase == TLS, isTLS(err):
+		return BadTLS
 	case errors.Is(err, errWrong):
 		return Wrong
 	case errors.Is(err, ErrSilent):

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -65,7 +66,7 @@ func (p Probe) Once(ctx context.Context, i int) Verdict {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	// The one timeout is for all phases.
-	for _, phase := range []Phase{DNS, Connect, Greeting} {
+	for _, phase := range []Phase{DNS, Connect, TLS, Greeting} {
 		if t := p.Dialer.Timeouts.of(phase); *t == 0 {
 			*t = timeout
 		}
@@ -120,10 +121,10 @@ func (p *Probe) converse(ctx context.Context, i int, v *Verdict) error {
 
 // greeted notes the greeting, or that there is none.
 func (v *Verdict) greeted(conn *Conn) {
-	v.Wire, v.Timings = conn.wireName, conn.timings
+	v.Wire, v.TLS, v.Timings = conn.wireName, conn.TLS(), conn.timings
 	if conn.noGreeting == nil {
 		v.Greeting = &conn.greeting
-		v.Path = pathOf(v.Address, conn.greeting.You, v.Local)
+		v.Path = pathOf(v.Address, conn.greeting, v.Local)
 	}
 }
 
@@ -181,7 +182,7 @@ func unlessTold(err, sendErr error) error {
 	if sendErr == nil {
 		return err
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Told {
+	if e, ok := errors.AsType[*Error](err); ok && (e.Kind == Told || e.Kind == BadTLS) {
 		return err
 	}
 	return sendErr
@@ -219,7 +220,11 @@ func (c *Conn) answers(ctx context.Context, message string, expected expectation
 
 // notEcho says that an answer does not contain what was sent.
 func (c *Conn) notEcho(said []byte) error {
-	err := wrongf("it answered %s, which does not contain what was sent%s", quote(said), guess(said))
+	hint := guess(said)
+	if c.proxied && bytes.Contains(said, []byte("PROXY")) {
+		hint = " (does it take a PROXY header?)"
+	}
+	err := wrongf("it answered %s, which does not contain what was sent%s", quote(said), hint)
 	return newError(Answer, c.address, c.timings, err)
 }
 

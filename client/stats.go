@@ -21,7 +21,7 @@ type Stats struct {
 }
 
 // rowNames are the durations that are gathered, of probes that were ok.
-var rowNames = []string{"dns", "connect", "greeting", "echo", "answer", "total"}
+var rowNames = []string{"dns", "connect", "tls", "greeting", "echo", "answer", "total"}
 
 // NewStats returns the statistics of a series that has not begun.
 func NewStats(address Address) *Stats {
@@ -43,7 +43,7 @@ func (s *Stats) Add(v Verdict) {
 	if !v.Echoed {
 		echo, answer = answer, echo
 	}
-	for i, d := range []time.Duration{v.Timings.DNS, v.Timings.Connect, v.Timings.Greeting, echo, answer, v.Total} {
+	for i, d := range []time.Duration{v.Timings.DNS, v.Timings.Connect, v.Timings.TLS, v.Timings.Greeting, echo, answer, v.Total} {
 		if d > 0 {
 			s.rows[i].add(d)
 		}
@@ -95,12 +95,13 @@ func (s *Stats) MarshalJSON() ([]byte, error) {
 		Verdicts map[Kind]int   `json:"verdicts"`
 		DNS      *quantilesJSON `json:"dns_ms,omitempty"`
 		Connect  *quantilesJSON `json:"connect_ms,omitempty"`
+		TLS      *quantilesJSON `json:"tls_ms,omitempty"`
 		Greeting *quantilesJSON `json:"greeting_ms,omitempty"`
 		Echo     *quantilesJSON `json:"echo_ms,omitempty"`
 		Answer   *quantilesJSON `json:"answer_ms,omitempty"`
 		Total    *quantilesJSON `json:"total_ms,omitempty"`
 	}{Address: s.address.String(), Probes: s.probes, OK: s.OK(), Loss: math.Round(s.Loss()*1e6) / 1e6, Verdicts: s.verdicts}
-	for i, to := range []**quantilesJSON{&o.DNS, &o.Connect, &o.Greeting, &o.Echo, &o.Answer, &o.Total} {
+	for i, to := range []**quantilesJSON{&o.DNS, &o.Connect, &o.TLS, &o.Greeting, &o.Echo, &o.Answer, &o.Total} {
 		*to = s.rows[i].json()
 	}
 	return json.Marshal(o)
