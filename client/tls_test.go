@@ -262,6 +262,7 @@ func TestTLS_why(t *testing.T) {
 		{name: "one word", server: saysAndCloses("hi\n"), config: trusting, want: `it speaks no TLS: it said "hi"`},
 		{name: "one word, and waits", server: says("hi\n"), config: trusting, soon: soon, want: `it speaks no TLS: it said "hi"`},
 		{name: "plain echo", server: sendsBack, config: trusting, want: `it speaks no TLS: it sends back what it is sent`},
+		{name: "plain echo with a prefix", server: sendsBackBehind("ECHO: "), config: trusting, want: `it speaks no TLS: it sends back what it is sent`},
 		{
 			name: "silent", server: says(""), config: trusting, soon: soon,
 			want: `it took the connection and did not answer the TLS handshake in time \(does it speak TLS\?\)`,
@@ -344,6 +345,15 @@ func readsThenResets(nc *net.TCPConn) {
 // sendsBack sends back what comes.
 func sendsBack(nc *net.TCPConn) { _, _ = io.Copy(nc, nc) }
 
+// sendsBackBehind sends back what one read returns, behind a prefix.
+func sendsBackBehind(prefix string) func(*net.TCPConn) {
+	return func(nc *net.TCPConn) {
+		buf := make([]byte, 16<<10)
+		n, _ := nc.Read(buf)
+		says(prefix + string(buf[:n]))(nc)
+	}
+}
+
 // A unix socket has no name that a certificate could be for: one has to be given, or a pin.
 func TestTLS_unixSocket(t *testing.T) {
 	t.Parallel()
@@ -391,6 +401,15 @@ func TestTLS_interrupted(t *testing.T) {
 	_, err := patiently(client.Dialer{TLS: new(client.TLSConfig)}).Dial(ctx, server)
 	if e, ok := errors.AsType[*client.Error](err); !ok || e.Kind != client.Failed || e.Why() != "interrupted" {
 		t.Errorf("%v", err)
+	}
+}
+
+// Who has no time left says so, and not what a server might have said.
+func TestTLS_noTime(t *testing.T) {
+	t.Parallel()
+	e := fails(t, client.Dialer{TLS: new(client.TLSConfig), Timeouts: client.Timings{TLS: time.Nanosecond}}, serve(t, says("")))
+	if want := "it took the connection and did not answer the TLS handshake in time (does it speak TLS?)"; e.Why() != want {
+		t.Errorf("got %s, want %s", e.Why(), want)
 	}
 }
 

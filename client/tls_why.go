@@ -50,10 +50,10 @@ func (h *handshake) why(err error) string {
 	}
 	heard := h.socket.heard
 	switch {
+	case len(h.socket.said) >= echoed && bytes.Contains(heard, h.socket.said[:echoed]):
+		return "it speaks no TLS: it sends back what it is sent"
 	case len(heard) > 0 && !isRecord(heard):
 		return "it speaks no TLS: it said " + quote(heard) + guess(heard)
-	case len(heard) > 0 && bytes.HasPrefix(h.socket.said, heard[:min(len(heard), len(h.socket.said))]):
-		return "it speaks no TLS: it sends back what it is sent"
 	}
 	begun := len(heard) > 0
 	switch kind := classify(Connect, err); { // as without TLS
@@ -74,6 +74,9 @@ func (h *handshake) why(err error) string {
 	}
 	return "the TLS handshake went wrong: " + text
 }
+
+// echoed is how much of what we said first an echo is known by: a record's head, the ClientHello's and some of what is random in it.
+const echoed = 20
 
 const ourVersions = "we speak 1.2 and 1.3"
 
