@@ -8,12 +8,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"parley/client"
@@ -104,23 +102,6 @@ Every flag is also a variable: --max-p99 is PARLEY_BENCH_MAX_P99. A flag wins.`,
 		return b.run(cmd.Context())
 	}
 	return cmd
-}
-
-// flagsFromEnvironment sets the flags that were not given from the variables of their names behind prefix.
-func flagsFromEnvironment(flags *pflag.FlagSet, prefix string, environ []string) (err error) {
-	flags.VisitAll(func(f *pflag.Flag) {
-		name := prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		for _, entry := range environ {
-			value, ok := strings.CutPrefix(entry, name+"=")
-			if !ok || value == "" || f.Changed || f.Name == "help" || err != nil {
-				continue
-			}
-			if setErr := flags.Set(f.Name, value); setErr != nil {
-				err = fmt.Errorf("%s=%q: %w", name, value, errors.Unwrap(setErr))
-			}
-		}
-	})
-	return err
 }
 
 // filesBeside are those that the process needs beside its connections.

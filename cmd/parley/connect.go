@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 // A connectCommand is what was typed.
 type connectCommand struct {
 	address     client.Address
-	wire        string
+	dialer      client.Dialer
 	timeout     time.Duration
 	message     string
 	oneShot     bool // there is a message
@@ -40,25 +41,36 @@ act on it.
 The conversation ends when the server closes it, after the line EXIT, which is
 sent, and at the end of the input. Then our side is ended, and what the server
 still answers is printed. Ctrl-C ends it at once. If something goes wrong, one
-line says what, and the exit status is that of "parley probe".`,
+line says what, and the exit status is that of "parley probe".
+
+Every flag is also a variable: --server-name is PARLEY_CONNECT_SERVER_NAME. A
+flag wins.`,
 		Example: `  parley connect 10.0.0.5:12000
   parley connect 10.0.0.5 12000 -m "hello"
-  parley connect 10.0.0.5:12000 --name Ada --email ada@example.org`,
+  parley connect 10.0.0.5:12000 --name Ada --email ada@example.org
+  parley connect --pin 5c1e...09 10.0.0.5:7443`,
 		Args: cobra.RangeArgs(1, 2),
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&c.message, "message", "m", "", "send this one message and print nothing but what is answered")
 	flags.StringVar(&c.name, "name", "", "say who we are, as the clients of a register server do, and listen until the server closes")
 	flags.StringVar(&c.email, "email", "", "likewise")
-	flags.StringVar(&c.wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
+	flags.StringVar(&c.dialer.Wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
 	flags.DurationVar(&c.timeout, "timeout", 10*time.Second, "how long connecting may take, sending a line, and what the server says after our end")
+	transport := transportFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		if err := flagsFromEnvironment(flags, "PARLEY_CONNECT_", environ); err != nil {
+			return err
+		}
 		c.stdin, c.stdout, c.stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 		c.oneShot = flags.Changed("message")
 		if c.timeout <= 0 {
 			return fmt.Errorf("--timeout=%v: want more than 0", c.timeout)
 		}
-		if err := checkWire(c.wire); err != nil {
+		if err := checkWire(c.dialer.Wire); err != nil {
+			return err
+		}
+		if err := transport(&c.dialer); err != nil {
 			return err
 		}
 		if c.address, err = peerAddress(args); err != nil {
@@ -132,14 +144,18 @@ func (c *connectCommand) run(ctx context.Context, interrupt func()) error {
 func (c *connectCommand) dial(ctx context.Context) (*client.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	limits := client.Timings{DNS: c.timeout, Connect: c.timeout, Greeting: c.timeout}
-	return client.Dialer{Wire: c.wire, Timeouts: limits}.Dial(ctx, c.address)
+	c.dialer.Timeouts = client.Timings{DNS: c.timeout, Connect: c.timeout, TLS: c.timeout, Greeting: c.timeout}
+	return c.dialer.Dial(ctx, c.address)
 }
 
 // introduction says whom we are connected to, and as whom.
 func introduction(address client.Address, conn *client.Conn) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "connected to %v: ", address)
+	fmt.Fprintf(&b, "connected to %v", address)
+	if state := conn.TLS(); state != nil {
+		fmt.Fprintf(&b, " by %s", tls.VersionName(state.Version))
+	}
+	b.WriteString(": ")
 	if g, err := conn.Greeting(); err != nil {
 		b.WriteString("no greeting")
 	} else {
@@ -149,6 +165,13 @@ func introduction(address client.Address, conn *client.Conn) string {
 		}
 		if g.Name != "" {
 			fmt.Fprintf(&b, " on %s", g.Name)
+		}
+		for _, more := range []struct{ what, said string }{
+			{"via", g.Via}, {"tls", g.TLS}, {"sni", g.SNI}, {"alpn", g.ALPN}, {"client_cn", g.ClientCN},
+		} {
+			if more.said != "" {
+				fmt.Fprintf(&b, ", %s=%s", more.what, more.said)
+			}
 		}
 	}
 	return protocol.Printable(b.String(), false)

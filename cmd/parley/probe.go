@@ -69,10 +69,20 @@ any other one has to answer something.
 
 Without an address it checks the first listener of PARLEY_LISTEN on this machine
 and sends nothing: a container's health check, for which the server writes no
-log line.`,
+log line.
+
+With --tls and its like it speaks TLS, and says what is wrong with a certificate;
+with --proxy it sends the header that proxies send. path= says how the server
+sees us: direct, with our own address; nat, with another one; proxy, with the one
+that a PROXY header tells, be it ours or that of a proxy on the way.
+
+Every flag is also a variable: --server-name is PARLEY_PROBE_SERVER_NAME. A flag
+wins.`,
 		Example: `  parley probe 10.0.0.5:12000
   parley probe -c 5 -m "message {i}" 10.0.0.5:12000
-  parley probe --expect refused,timeout 10.0.0.5:22   # this must be closed`,
+  parley probe --expect refused,timeout 10.0.0.5:22   # this must be closed
+  parley probe --ca ca.pem --server-name lab.test 10.0.0.5:7443
+  parley probe --proxy v2 --proxy-from 203.0.113.9:51544 10.0.0.5:12000`,
 		Args: cobra.MaximumNArgs(2),
 	}
 	flags := cmd.Flags()
@@ -85,7 +95,11 @@ log line.`,
 	flags.DurationVar(&p.probe.Timeout, "timeout", 5*time.Second, "how long a probe may take")
 	flags.StringVar(&p.probe.Dialer.Wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
 	flags.StringVar(&p.greeting, "greeting", "auto", "on: there must be one, off: do not wait for it, auto: there may be one within 300 ms")
+	transport := transportFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := flagsFromEnvironment(flags, "PARLEY_PROBE_", environ); err != nil {
+			return err
+		}
 		p.stdout = cmd.OutOrStdout()
 		p.probe.Blank = flags.Changed("message") && p.probe.Message == ""
 		p.series = flags.Changed("count") || flags.Changed("interval")
@@ -93,6 +107,9 @@ log line.`,
 			p.count = 0
 		}
 		if err := p.check(); err != nil {
+			return err
+		}
+		if err := transport(&p.probe.Dialer); err != nil {
 			return err
 		}
 		if err := p.aim(args, environ); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,6 +30,8 @@ var update = flag.Bool("update", false, "write what the program printed into the
 //	ended NAME STATUS       wait for its end; stdout and stderr are then what it wrote
 //	metric NAME PATTERN     wait until a line of its metrics matches
 //	get URL                 stdout is then the answer's status and body
+//	foreign NAME WORD...    start a server that is none of ours, as newForeignServer makes it; $NAME is where it listens, and
+//	                        $NAME_pin what --pin takes for its certificate; the files of certificates are in $WORK
 //	dial NAME ADDRESS       connect as client NAME, who hangs up first if connected
 //	say NAME TEXT           send a line
 //	send NAME TEXT          send text as it is, but for Go's escapes
@@ -59,6 +62,7 @@ func TestScript(t *testing.T) {
 			"ended":      cmdEnded,
 			"metric":     cmdMetric,
 			"get":        cmdGet,
+			"foreign":    cmdForeign,
 			"dial":       cmdDial,
 			"say":        cmdSay,
 			"send":       cmdSend,
@@ -77,6 +81,7 @@ type session struct {
 	t       testing.TB
 	daemons map[string]*daemon
 	clients map[string]*client
+	certs   *certificates // nil: not made yet
 }
 
 // begin checks the form of a script's command, at least as many words as usage has, and returns the script's session.
@@ -195,6 +200,21 @@ func cmdGet(ts *testscript.TestScript, neg bool, args []string) {
 	body, err := io.ReadAll(resp.Body)
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%s\n%s", resp.Status, body)
+}
+
+func cmdForeign(ts *testscript.TestScript, neg bool, args []string) {
+	s := begin(ts, neg, args, "foreign NAME WORD...")
+	if s.certs == nil {
+		s.certs = newCertificates(s.t, ts.MkAbs("."))
+	}
+	name, words := args[0], args[1:]
+	server, err := newForeignServer(s.t, s.certs, words)
+	ts.Check(err)
+	ts.Setenv(name, server.start())
+	ts.Setenv(name+"_pin", s.certs.pin("server"))
+	if slices.Contains(words, "expired") {
+		ts.Setenv(name+"_pin", s.certs.pin("expired"))
+	}
 }
 
 func cmdDial(ts *testscript.TestScript, neg bool, args []string) {
