@@ -159,7 +159,7 @@ func newReadmeLab(t *testing.T) *readmeLab {
 	t.Helper()
 	// nc is whatever the machine has by that name, and README speaks of one.
 	programs := map[string]string{"nc": "nc.openbsd"}
-	for _, name := range []string{"bash", "curl", "go", "ip", "hostname", "nsenter", "python3", "script", "unshare"} {
+	for _, name := range []string{"bash", "curl", "go", "ip", "hostname", "nsenter", "openssl", "python3", "script", "socat", "unshare"} {
 		programs[name] = name
 	}
 	bin := t.TempDir()

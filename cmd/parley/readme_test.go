@@ -247,7 +247,7 @@ func TestREADMEWires(t *testing.T) {
 	}
 }
 
-// The verdicts of a probe and their exit statuses. That on TLS, which there is none of yet, is left out.
+// The verdicts of a probe and their exit statuses.
 func TestREADMEVerdicts(t *testing.T) {
 	t.Parallel()
 	var got []string
@@ -260,14 +260,21 @@ func TestREADMEVerdicts(t *testing.T) {
 		if !ok {
 			t.Errorf("%s has no exit status", kind)
 		}
-		if kind != peer.BadTLS {
-			want = append(want, fmt.Sprintf("%s %d", kind, status))
-		}
+		want = append(want, fmt.Sprintf("%s %d", kind, status))
 	}
 	slices.SortStableFunc(want, func(a, b string) int { return strings.Compare(strings.Fields(a)[1], strings.Fields(b)[1]) })
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("verdicts and exit statuses (-code +README):\n%s", diff)
 	}
+}
+
+func TestREADMETransportFlags(t *testing.T) {
+	t.Parallel()
+	want := "| flag | meaning |\n| --- | --- |\n"
+	for _, f := range parley.TransportFlags() {
+		want += fmt.Sprintf("| `--%s` | %s |\n", f.Name, f.Usage)
+	}
+	checkTable(t, "flag", want)
 }
 
 func TestREADMEReasons(t *testing.T) {
