@@ -128,3 +128,26 @@ func joined(said []string) []string {
 	}
 	return append(all, string(pieces))
 }
+
+// FuzzHandshake: whatever a server says instead of a TLS handshake, it is of kind tls, and what is said of it can be printed.
+func FuzzHandshake(f *testing.F) {
+	f.Add([]byte(hello), uint(3))
+	f.Add([]byte(serverHello11), uint(5))
+	f.Add([]byte("\x15\x03\x03\x00\x02\x02\x74"), uint(0)) // an alert: certificate_required
+	f.Add([]byte("\x16\x03\x03\x00\x04\x63\x00\x00\x00"), uint(9))
+	f.Add([]byte("\x80\x2e\x01\x00\x02"), uint(1)) // as SSL 2.0 begins
+	f.Add([]byte("\x1b[2J\r\n"), uint(1))
+	f.Fuzz(func(t *testing.T, said []byte, cut uint) {
+		at := int(cut % uint(len(said)+1))
+		server := &tape{pieces: [][]byte{bytes.Clone(said[:at]), bytes.Clone(said[at:])}}
+		conn, err := client.Dialer{TLS: &client.TLSConfig{Insecure: true}}.Converse(context.Background(), server)
+		if err == nil {
+			conn.Close()
+			t.Fatalf("%q is a handshake", said)
+		}
+		checkError(t, err)
+		if e, ok := errors.AsType[*client.Error](err); !ok || e.Kind != client.BadTLS || e.Phase != client.TLS {
+			t.Fatalf("%q: %v", said, err)
+		}
+	})
+}
