@@ -10,6 +10,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -471,17 +472,40 @@ func TestTLS_verdict(t *testing.T) {
 	}
 }
 
-// A server of TLS 1.3 that refuses our certificate may find out when we have sent something already: that it is TLS is said all the same.
+// A server of TLS 1.3 that refuses our certificate may find out when we are sending something already. That it is TLS is said all the
+// same, even where nothing more can be sent.
 func TestTLS_refusedWhileSending(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t, "Lab CA")
 	server := serveTLS(t, &tls.Config{
 		Certificates: []tls.Certificate{ca.issue(t, nil)}, ClientAuth: tls.RequireAnyClientCert,
 	}, helloTLS)
-	p := client.Probe{Address: server, Timeout: patience, Dialer: client.Dialer{TLS: &client.TLSConfig{RootCAs: ca.pool}, NoGreeting: true}}
-	v := p.Once(t.Context(), 0)
-	const want = "it wants a certificate of its clients, and there was none to give (alert: certificate required)"
-	if v.Kind != client.BadTLS || v.Err.Why() != want {
-		t.Errorf("got %v, want %s", v, want)
+	dialer := client.Dialer{TLS: &client.TLSConfig{RootCAs: ca.pool}, NoGreeting: true}
+	for _, d := range []client.Dialer{dialer, dialer.On(func(ctx context.Context, network, address string) (net.Conn, error) {
+		nc, err := new(net.Dialer).DialContext(ctx, network, address)
+		return &cutSender{Conn: nc}, err
+	})} {
+		p := client.Probe{Address: server, Timeout: patience, Dialer: d, Message: strings.Repeat("x", 2*cutLength)}
+		v := p.Once(t.Context(), 0)
+		const want = "it wants a certificate of its clients, and there was none to give (alert: certificate required)"
+		if v.Kind != client.BadTLS || v.Err.Why() != want {
+			t.Errorf("got %v, want %s", v, want)
+		}
 	}
+}
+
+// A cutSender can send no message of cutLength. What a handshake sends behind the first is shorter.
+type cutSender struct {
+	net.Conn
+	begun bool
+}
+
+const cutLength = 1000
+
+func (c *cutSender) Write(p []byte) (int, error) {
+	if c.begun && len(p) >= cutLength {
+		return 0, syscall.EPIPE
+	}
+	c.begun = true
+	return c.Conn.Write(p)
 }
