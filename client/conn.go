@@ -215,7 +215,7 @@ func (c *Conn) read(ctx context.Context, p []byte) (int, error) {
 	release := within(ctx, c.nc.SetReadDeadline)
 	defer release()
 	n, err := c.nc.Read(p)
-	return n, c.secure.explainLater(interrupted(ctx, err))
+	return n, interrupted(ctx, err)
 }
 
 // within makes the reading or writing that the deadline is for end when ctx does. It goes on to hold until release.

@@ -15,7 +15,8 @@ import (
 // not opened again.
 type Load struct {
 	Address Address
-	// Dialer is how a connection is opened. Only the first one waits for a greeting that may not come.
+	// Dialer is how a connection is opened. Only the first one waits for a greeting that may not come. With TLS each has a
+	// handshake of its own.
 	Dialer Dialer
 	// MustGreet says that a server that does not greet is not to be loaded. Else it need not.
 	MustGreet bool
@@ -76,7 +77,7 @@ func (l Load) withDefaults() (Load, error) {
 	l.Size = cmp.Or(l.Size, defaultSize)
 	l.Duration = cmp.Or(l.Duration, defaultDuration)
 	l.Timeout = cmp.Or(l.Timeout, defaultTimeout)
-	for _, phase := range []Phase{DNS, Connect, Greeting} {
+	for _, phase := range []Phase{DNS, Connect, TLS, Greeting} {
 		if t := l.Dialer.Timeouts.of(phase); *t == 0 {
 			*t = l.Timeout
 		}

@@ -74,6 +74,9 @@ func (r *loadRun) dial(ctx context.Context, number int) (net.Conn, *Error) {
 		return nil, conn.badGreeting(conn.noGreeting)
 	}
 	r.connect.add(number, conn.timings.Connect)
+	if conn.secure != nil {
+		r.handshake.add(number, conn.timings.TLS)
+	}
 	if conn.timings.Greeting > 0 {
 		r.greeting.add(number, conn.timings.Greeting)
 	}
@@ -97,11 +100,18 @@ func (r *loadRun) scout(ctx context.Context) (*loadConn, error) {
 		return nil, fmt.Errorf("the %s wire: %w", conn.wireName, err)
 	}
 	r.wire, r.wireName = conn.wire, conn.wireName
-	if err := r.learn(ctx, conn.nc); err != nil {
+	err = conn.headerAnswered()
+	if err == nil {
+		err = r.learn(ctx, conn.nc)
+	}
+	if err != nil {
 		conn.Close()
 		return nil, r.newError(err)
 	}
 	r.connect.add(0, conn.timings.Connect)
+	if r.tls = conn.TLS(); r.tls != nil {
+		r.handshake.add(0, conn.timings.TLS)
+	}
 	if !silent {
 		r.greeting.add(0, conn.timings.Greeting)
 	}
@@ -110,6 +120,11 @@ func (r *loadRun) scout(ctx context.Context) (*loadConn, error) {
 	r.Dialer.Wire, r.Dialer.NoGreeting = conn.wireName, silent
 	r.Dialer.Silence = r.Dialer.timeout(Greeting)
 	if a, err := ParseAddress(conn.RemoteAddr().String()); err == nil && r.Address.network == "tcp" {
+		if conn.secure != nil { // The certificate is for the name all the same.
+			config := *r.Dialer.TLS
+			config.ServerName = conn.secure.name
+			r.Dialer.TLS = &config
+		}
 		r.Address = a
 	}
 	c := r.newConn(0, conn.nc)
@@ -132,12 +147,30 @@ func (r *loadRun) learn(ctx context.Context, nc net.Conn) error {
 	}
 	sending.Wait()
 	switch {
-	case err == nil && r.message.learn(answer):
+	case err == nil && !r.isHeader(answer) && r.message.learn(answer):
 		return nil
 	case err != nil && len(answer) == 0:
 		return interrupted(ctx, err)
 	}
-	return wrongf("it answered %s, which does not contain what was sent%s", quote(answer), guess(answer))
+	return notEcho(answer, r.Dialer.Proxy != 0)
+}
+
+// headerAnswered says what came together with the greeting, where a server may have taken the PROXY header for a message.
+func (c *Conn) headerAnswered() error {
+	if !c.proxied {
+		return nil
+	}
+	if msg, ok, _ := c.dec.Next(); ok {
+		return notEcho([]byte(c.wire.Text(msg)), true)
+	}
+	return nil
+}
+
+// isHeader reports whether a server has taken the PROXY header for messages, and answered those; the answer to ours may be among the
+// answers.
+func (r *loadRun) isHeader(answer []byte) bool {
+	words := []string{1: "PROXY ", 2: "QUIT"} // of the two versions
+	return r.Dialer.Proxy != 0 && bytes.Contains(answer, []byte(words[r.Dialer.Proxy]))
 }
 
 // firstAnswer reads the answer whose form is not known yet: one message or, on the raw wire, what ends with what was sent.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,6 +19,8 @@ import (
 type LoadResult struct {
 	Load Load // with its defaults filled in
 	Wire string
+	// TLS is what the first connection agreed upon in its TLS handshake, nil if there was none.
+	TLS *tls.ConnectionState
 	// Elapsed is how long it was measured.
 	Elapsed time.Duration
 	// Opened is how many connections stood at the beginning, and Survived how many were well at the end; with LoadChurn,
@@ -33,10 +36,11 @@ type LoadResult struct {
 	First  *Error
 	// Interrupted says that it ended before its time.
 	Interrupted bool
-	// Connect, Greeting and Echo are how long connecting, the greeting and the answer to a message took, and Lag how late
+	// Connect, Handshake, Greeting and Echo are how long connecting, the TLS handshake, the greeting and the answer to a message
+	// took, and Lag how late
 	// messages were sent that could have been sent when they were due: what of Echo is this side's doing. What was not
 	// measured has a count of zero.
-	Connect, Greeting, Echo, Lag *Latencies
+	Connect, Handshake, Greeting, Echo, Lag *Latencies
 }
 
 func (r *loadRun) result(ctx context.Context) *LoadResult {
@@ -44,10 +48,10 @@ func (r *loadRun) result(ctx context.Context) *LoadResult {
 		r.during = r.sum()
 	}
 	res := &LoadResult{
-		Load: r.Load, Wire: r.wireName, Elapsed: r.elapsed,
+		Load: r.Load, Wire: r.wireName, TLS: r.tls, Elapsed: r.elapsed,
 		Messages: r.during.messages, Sent: r.during.sent, Received: r.during.received, Unsent: r.unsent,
 		Errors: r.errors, First: r.first, Interrupted: ctx.Err() != nil,
-		Connect: r.connect.sum(), Greeting: r.greeting.sum(), Echo: r.answer.sum(), Lag: r.lag.sum(),
+		Connect: r.connect.sum(), Handshake: r.handshake.sum(), Greeting: r.greeting.sum(), Echo: r.answer.sum(), Lag: r.lag.sum(),
 	}
 	res.Load.Address = r.asked
 	if r.Mode == LoadChurn {
@@ -91,8 +95,17 @@ type LoadRow struct {
 
 // Rows returns the latencies that were measured.
 func (r *LoadResult) Rows() []LoadRow {
-	all := []LoadRow{{"connect", r.Connect}, {"greeting", r.Greeting}, {"echo", r.Echo}, {"lag", r.Lag}}
+	all := []LoadRow{{"connect", r.Connect}, {"tls", r.Handshake}, {"greeting", r.Greeting}, {"echo", r.Echo}, {"lag", r.Lag}}
 	return slices.DeleteFunc(all, func(row LoadRow) bool { return row.Count() == 0 })
+}
+
+// Spoken says what the two sides spoke, as in "text wire, TLS 1.3".
+func (r *LoadResult) Spoken() string {
+	spoken := r.Wire + " wire"
+	if r.TLS != nil {
+		spoken += ", " + tls.VersionName(r.TLS.Version)
+	}
+	return spoken
 }
 
 // Headline says in a few words what the load was.
@@ -154,7 +167,7 @@ func plural(n int, what string) string {
 // String returns the summary: what the load was, what was done, the first error, and a row for each duration.
 func (r *LoadResult) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "--- %s, %s wire\n%s\n%s\n", protocol.Printable(r.Load.Address.String(), false), r.Wire, r.Headline(), r.Summary())
+	fmt.Fprintf(&b, "--- %s, %s\n%s\n%s\n", protocol.Printable(r.Load.Address.String(), false), r.Spoken(), r.Headline(), r.Summary())
 	if r.First != nil {
 		fmt.Fprintf(&b, "first error: %v\n", r.First)
 	}
@@ -179,35 +192,37 @@ func formatMicros(d time.Duration) string {
 // MarshalJSON writes the result as one object. Latencies are in milliseconds, and what does not apply is left out.
 func (r *LoadResult) MarshalJSON() ([]byte, error) {
 	o := struct {
-		Address     string         `json:"address"`
-		Mode        LoadMode       `json:"mode"`
-		Wire        string         `json:"wire"`
-		Connections int            `json:"connections"`
-		Size        int            `json:"size"`
-		Rate        float64        `json:"rate,omitempty"`
-		Elapsed     float64        `json:"elapsed_s"`
-		Opened      int            `json:"opened"`
-		Survived    *int           `json:"survived,omitempty"`
-		Messages    uint64         `json:"messages"`
-		Sent        uint64         `json:"bytes_sent"`
-		Received    uint64         `json:"bytes_received"`
-		PerSecond   float64        `json:"messages_per_s"`
-		BytesPerSec float64        `json:"bytes_received_per_s"`
-		Unsent      uint64         `json:"unsent"`
-		Errors      int            `json:"errors"`
-		Kinds       map[Kind]int   `json:"error_kinds"`
-		First       string         `json:"first_error,omitempty"`
-		Interrupted bool           `json:"interrupted"`
-		Connect     *latenciesJSON `json:"connect_ms,omitempty"`
-		Greeting    *latenciesJSON `json:"greeting_ms,omitempty"`
-		Echo        *latenciesJSON `json:"echo_ms,omitempty"`
-		Lag         *latenciesJSON `json:"lag_ms,omitempty"`
+		Address     string       `json:"address"`
+		Mode        LoadMode     `json:"mode"`
+		Wire        string       `json:"wire"`
+		Connections int          `json:"connections"`
+		Size        int          `json:"size"`
+		Rate        float64      `json:"rate,omitempty"`
+		Elapsed     float64      `json:"elapsed_s"`
+		Opened      int          `json:"opened"`
+		Survived    *int         `json:"survived,omitempty"`
+		Messages    uint64       `json:"messages"`
+		Sent        uint64       `json:"bytes_sent"`
+		Received    uint64       `json:"bytes_received"`
+		PerSecond   float64      `json:"messages_per_s"`
+		BytesPerSec float64      `json:"bytes_received_per_s"`
+		Unsent      uint64       `json:"unsent"`
+		Errors      int          `json:"errors"`
+		Kinds       map[Kind]int `json:"error_kinds"`
+		First       string       `json:"first_error,omitempty"`
+		Interrupted bool         `json:"interrupted"`
+		*secureJSON
+		Connect   *latenciesJSON `json:"connect_ms,omitempty"`
+		Handshake *latenciesJSON `json:"tls_ms,omitempty"`
+		Greeting  *latenciesJSON `json:"greeting_ms,omitempty"`
+		Echo      *latenciesJSON `json:"echo_ms,omitempty"`
+		Lag       *latenciesJSON `json:"lag_ms,omitempty"`
 	}{
 		Address: r.Load.Address.String(), Mode: r.Load.Mode, Wire: r.Wire, Connections: r.Load.Connections, Size: r.Load.Size, Rate: r.Load.Rate,
 		Elapsed: thousandths(r.Elapsed.Seconds()), Opened: r.Opened, Messages: r.Messages, Sent: r.Sent, Received: r.Received,
 		PerSecond: thousandths(r.MessagesPerSecond()), BytesPerSec: thousandths(r.perSecond(r.Received)), Unsent: r.Unsent,
-		Errors: r.ErrorCount(), Kinds: r.Errors, Interrupted: r.Interrupted,
-		Connect: r.Connect.json(), Greeting: r.Greeting.json(), Echo: r.Echo.json(), Lag: r.Lag.json(),
+		Errors: r.ErrorCount(), Kinds: r.Errors, Interrupted: r.Interrupted, secureJSON: newSecureJSON(r.TLS),
+		Connect: r.Connect.json(), Handshake: r.Handshake.json(), Greeting: r.Greeting.json(), Echo: r.Echo.json(), Lag: r.Lag.json(),
 	}
 	if r.Load.Mode != LoadChurn {
 		o.Survived = &r.Survived

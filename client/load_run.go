@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,10 +21,11 @@ type loadRun struct {
 	wireName string
 	wire     protocol.Wire
 	message  *loadMessage
+	tls      *tls.ConnectionState // nil: none is spoken
 
 	buffers sync.Pool // of *[]byte, to read into
 
-	connect, greeting, answer, lag *tally
+	connect, handshake, greeting, answer, lag *tally
 
 	// conns are those that were opened; where they come and go, each is for one after the other.
 	connsMu sync.Mutex
@@ -49,7 +51,7 @@ func newLoadRun(l Load) *loadRun {
 	r := &loadRun{
 		Load: l, asked: l.Address, base: time.Now(), running: make(chan struct{}), stopped: make(chan struct{}),
 		errors:  make(map[Kind]int),
-		connect: newTally(), greeting: newTally(), answer: newTally(), lag: newTally(),
+		connect: newTally(), handshake: newTally(), greeting: newTally(), answer: newTally(), lag: newTally(),
 	}
 	r.buffers.New = func() any {
 		buf := make([]byte, r.readSize())
@@ -106,6 +108,7 @@ func (r *loadRun) measure(ctx context.Context, ended <-chan struct{}) {
 	case LoadIdle: // Its first messages count, too.
 	case LoadChurn:
 		r.connect.reset()
+		r.handshake.reset()
 		r.greeting.reset()
 		fallthrough
 	default:

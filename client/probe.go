@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -220,12 +219,17 @@ func (c *Conn) answers(ctx context.Context, message string, expected expectation
 
 // notEcho says that an answer does not contain what was sent.
 func (c *Conn) notEcho(said []byte) error {
+	return newError(Answer, c.address, c.timings, notEcho(said, c.proxied))
+}
+
+// notEcho says that an answer does not contain what was sent, and what the server may be. Of a PROXY header that came in front it may
+// have made messages.
+func notEcho(said []byte, proxied bool) error {
 	hint := guess(said)
-	if c.proxied && bytes.Contains(said, []byte("PROXY")) {
+	if hint == "" && proxied {
 		hint = " (does it take a PROXY header?)"
 	}
-	err := wrongf("it answered %s, which does not contain what was sent%s", quote(said), hint)
-	return newError(Answer, c.address, c.timings, err)
+	return wrongf("it answered %s, which does not contain what was sent%s", quote(said), hint)
 }
 
 // Series probes again and again, count times or, if that is zero, until ctx ends. A probe begins at least interval behind the one

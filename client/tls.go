@@ -46,7 +46,7 @@ func (d *Dialer) secure(ctx context.Context, nc net.Conn, a Address, t *Timings)
 	}
 	state := h.conn.ConnectionState()
 	h.state = &state
-	return secureConn{h.conn}, h, nil
+	return secureConn{h.conn, h}, h, nil
 }
 
 // A handshake is what there is to know of one to tell why it went wrong.
@@ -114,7 +114,16 @@ func (a Address) serverName() string {
 }
 
 // A secureConn is a connection that speaks TLS.
-type secureConn struct{ *tls.Conn }
+type secureConn struct {
+	*tls.Conn
+	handshake *handshake
+}
+
+// Read reads, and says why where it was the handshake that went wrong after all.
+func (c secureConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	return n, c.handshake.explainLater(err)
+}
 
 // farewell is how long the alert takes at most by which TLS is closed: a server that does not read may keep it from being sent.
 const farewell = 500 * time.Millisecond

@@ -35,7 +35,7 @@ func (h *handshake) explain(err error) error {
 // explainLater says why reading went wrong, where it was the handshake after all: in TLS 1.3 a server looks at our certificate when
 // the handshake is over for us.
 func (h *handshake) explainLater(err error) error {
-	if h == nil || alertIn(err) == "" {
+	if alertIn(err) == "" {
 		return err
 	}
 	return &tlsError{h.whyAlert(alertIn(err)), err}
