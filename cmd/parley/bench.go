@@ -63,6 +63,7 @@ Every flag is also a variable: --max-p99 is PARLEY_BENCH_MAX_P99. A flag wins.`,
 		Example: `  parley bench 10.0.0.5:12000
   parley bench -c 1000 --rate 20000 --max-p99 5ms 10.0.0.5:12000
   parley bench --churn -d 30s --json 10.0.0.5:12000
+  parley bench --churn --ca ca.pem lab.test:7443         # TLS handshakes a second
   parley bench --bulk --html report.html 10.0.0.5:7007   # echo://:7007?wire=raw&prefix=`,
 		Args: cobra.RangeArgs(1, 2),
 	}
@@ -82,6 +83,7 @@ Every flag is also a variable: --max-p99 is PARLEY_BENCH_MAX_P99. A flag wins.`,
 	flags.StringVar(&b.html, "html", "", "write a page with the figures and a plot to this file")
 	flags.StringVar(&b.load.Dialer.Wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
 	flags.StringVar(&b.greeting, "greeting", "auto", "on: there must be one, off: do not wait for it, auto: there may be one within 300 ms")
+	transport := transportFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		if err := flagsFromEnvironment(flags, "PARLEY_BENCH_", environ); err != nil {
 			return err
@@ -94,6 +96,9 @@ Every flag is also a variable: --max-p99 is PARLEY_BENCH_MAX_P99. A flag wins.`,
 			b.load.Size = bulkSize
 		}
 		if err := b.check(); err != nil {
+			return err
+		}
+		if err := transport(&b.load.Dialer); err != nil {
 			return err
 		}
 		if b.load.Address, err = peerAddress(args); err != nil {
