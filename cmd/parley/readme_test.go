@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"go/format"
 	"maps"
@@ -22,6 +23,8 @@ import (
 	"parley/protocol"
 	"parley/server"
 )
+
+var update = flag.Bool("update", false, "write what the program printed into the scripts and golden files, and README's comparison")
 
 // What README says is tested twice. Here are the tables and what can be told by reading it. TestREADME, behind the build
 // tag system, runs its blocks from top to bottom in a network of their own; TestREADMEImage, behind the tag engine, those

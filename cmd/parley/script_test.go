@@ -3,7 +3,6 @@
 package main_test
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"regexp"
@@ -15,8 +14,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
-
-var update = flag.Bool("update", false, "write what the program printed into the scripts and golden files")
 
 // TestScript runs the sessions in testdata/script. Beside what testscript brings they have these commands; words in front
 // of a program that have an equals sign are its variables, and ${NAME@R} is the variable's value, quoted for a pattern.
