@@ -35,6 +35,9 @@ type daemon struct {
 	keyboard io.Reader // the operator's; nil: no console
 	ready    atomic.Bool
 	failures chan error // from the goroutines that accept
+
+	handover   *handover // sockets from the service manager that nobody has yet
+	handedOver bool      // there were some
 }
 
 // serving is a listener with its open sockets.
@@ -43,6 +46,7 @@ type serving struct {
 	handler  handler.Handler
 	listener *server.Listener
 	sockets  []net.Listener
+	handed   int // how many of the sockets were handed over by the service manager
 }
 
 // logTimeout bounds how long the end of the program waits for a log that nobody reads.
@@ -102,6 +106,12 @@ func (d *daemon) open(listeners []config.Listener) error {
 		AcceptRate:    d.cfg.AcceptRate,
 		Portable:      d.cfg.Transport == config.TransportPortable,
 	})
+	var err error
+	if d.handover, err = takeOver(openFiles()); err != nil {
+		return runError(err)
+	}
+	d.handedOver = len(d.handover.sockets) > 0
+	d.handover.claim(listeners, d.cfg.Admin != "")
 	ctx, cancel := context.WithTimeout(context.Background(), listenTimeout)
 	defer cancel()
 	for _, l := range listeners {
@@ -118,24 +128,29 @@ func (d *daemon) open(listeners []config.Listener) error {
 			Flush:       l.Flush,
 			Limits:      limits(l),
 		})}
+		s.sockets, s.handed, err = d.sockets(ctx, "listener "+l.String(), l.Network, l.FD, l.Addresses())
 		d.serving = append(d.serving, s)
-		for _, address := range l.Addresses() {
-			sockets, err := server.Listen(ctx, l.Network, address)
-			if err != nil {
-				return runError(listenError("listener "+l.String(), l.Network, address, err))
-			}
-			last := &d.serving[len(d.serving)-1]
-			last.sockets = append(last.sockets, sockets...)
+		if err != nil {
+			return runError(err)
 		}
 	}
-	if d.cfg.Admin == "" {
-		return nil
+	if d.cfg.Admin != "" {
+		if err := d.openAdminSockets(ctx); err != nil {
+			return runError(err)
+		}
 	}
-	var err error
-	if d.adminAt, err = server.Listen(ctx, "tcp", d.cfg.Admin); err != nil {
-		return runError(listenError("admin side (PARLEY_ADMIN)", "tcp", d.cfg.Admin, err))
+	return runError(d.handover.rest())
+}
+
+// openAdminSockets opens the admin side's sockets, or takes over those that are called so or have its address.
+func (d *daemon) openAdminSockets(ctx context.Context) (err error) {
+	const what = "admin side (PARLEY_ADMIN)"
+	name := ""
+	if d.handover.has(adminFDName) {
+		name = adminFDName
 	}
-	return nil
+	d.adminAt, _, err = d.sockets(ctx, what, "tcp", name, []string{d.cfg.Admin})
+	return err
 }
 
 // limits are those of one listener. Caps that it has of its own are beside the process's, which the server has already.
@@ -195,8 +210,14 @@ func (d *daemon) start() {
 		for _, socket := range s.sockets {
 			go d.accept(s.config.Label, func() error { return s.listener.Serve(socket) })
 		}
-		d.log.Info("listening", zap.String("listener", s.config.Label), zap.String("address", s.addresses()),
-			zap.String("wire", s.config.Wire), zap.String("try", s.try()))
+		fields := []zap.Field{
+			zap.String("listener", s.config.Label), zap.String("address", s.addresses()),
+			zap.String("wire", s.config.Wire), zap.String("try", s.try()),
+		}
+		if s.handed > 0 {
+			fields = append(fields, zap.Int("handed_over", s.handed))
+		}
+		d.log.Info("listening", fields...)
 	}
 	for _, socket := range d.adminAt {
 		go d.accept("PARLEY_ADMIN", func() error { return d.admin.Serve(socket) })
