@@ -45,7 +45,7 @@ func (l *Listener) acceptor(socket net.Listener) acceptor {
 func (s *Server) socketAcceptor(socket *net.TCPListener, writeTimeout time.Duration) (acceptor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closing {
 		return nil, ErrServerClosed
 	}
 	if s.hangups == nil {

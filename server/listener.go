@@ -81,7 +81,7 @@ func (l *Listener) Serve(socket net.Listener) error {
 			pause = 0
 			if l.limiter != nil {
 				// After Accept, so that a socket on which nobody connects takes no turn from the others. One connection waits
-				// here, the rest in the system's queue. Shutdown ends the wait, and admit says so to the client.
+				// here, the rest in the system's queue. Shutdown ends the wait.
 				_ = l.limiter.Wait(l.srv.accepting)
 			}
 			l.srv.admit(l, arrived)
@@ -129,9 +129,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (s *Server) track(socket acceptor) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closing {
 		return false
 	}
+	s.loops.Add(1)
 	if !s.booked {
 		s.booked = true
 		go s.keepBooks()
@@ -144,4 +145,5 @@ func (s *Server) untrack(socket acceptor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sockets, socket)
+	s.loops.Done()
 }

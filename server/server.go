@@ -53,8 +53,11 @@ type Server struct {
 	ended         chan *conn    // those whose goroutine has done its work
 	over          chan struct{} // closed when the last one is entered after Shutdown
 
+	loops sync.WaitGroup // that accept; Add is called under mu only, and never after closing
+
 	mu      sync.Mutex
-	closed  bool
+	closing bool // the sockets are closed
+	closed  bool // and nobody is admitted any more
 	booked  bool // keepBooks runs
 	lastID  uint64
 	quota   quota
