@@ -51,6 +51,7 @@ type Server struct {
 	// conversations are all connections that are not entered in the books. Add is called under mu only, and never after closed.
 	conversations sync.WaitGroup
 	ended         chan *conn    // those whose goroutine has done its work
+	pulse         chan struct{} // taken by who enters them; see Alive
 	over          chan struct{} // closed when the last one is entered after Shutdown
 
 	loops sync.WaitGroup // that accept; Add is called under mu only, and never after closing
@@ -93,6 +94,7 @@ func New(c Config) *Server {
 		conns:        make(map[*conn]struct{}),
 		sockets:      make(map[acceptor]struct{}),
 		ended:        make(chan *conn, booksAhead),
+		pulse:        make(chan struct{}),
 		over:         make(chan struct{}),
 	}
 }
