@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
@@ -36,6 +38,7 @@ type daemon struct {
 	ready    atomic.Bool
 	failures chan error // from the goroutines that accept
 
+	manager    *notifier // nil: no service manager is to be told
 	handover   *handover // sockets from the service manager that nobody has yet
 	handedOver bool      // there were some
 }
@@ -66,6 +69,9 @@ func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *o
 		d.log.Warn(w)
 	}
 
+	if d.manager, err = newNotifier(); err != nil {
+		d.log.Warn("no service manager is told how the daemon is", zap.Error(err))
+	}
 	if lowered := connsFor(d.cfg.MaxConns); lowered != d.cfg.MaxConns {
 		if d.cfg.MaxConns != 0 {
 			d.log.Warn("PARLEY_MAX_CONNS lowered: the process may not open that many files (ulimit -n)",
@@ -92,6 +98,10 @@ func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *o
 	d.openAdmin(registry)
 	d.start()
 	go operator()
+	d.tell(sd.SdNotifyReady, status("serving "+strings.Join(d.labels(), ", ")))
+	ended := make(chan struct{})
+	defer close(ended)
+	go d.manager.watch(func() { d.srv.Alive(); logs.Dropped() }, ended)
 	return d.run(signals)
 }
 
@@ -258,6 +268,7 @@ func (d *daemon) run(signals <-chan os.Signal) error {
 		delay = 0
 	}
 	d.ready.Store(false)
+	d.tell(sd.SdNotifyStopping, extend(delay+d.cfg.DrainTimeout+endTimeout), status("draining"))
 
 	began := time.Now()
 	outcome := make(chan server.Outcome, 1)
@@ -289,6 +300,26 @@ func (d *daemon) drain(delay time.Duration) server.Outcome {
 	}
 	return out
 }
+
+// labels are what the listeners are called.
+func (d *daemon) labels() []string {
+	labels := make([]string, len(d.serving))
+	for i, s := range d.serving {
+		labels[i] = s.config.Label
+	}
+	return labels
+}
+
+// tell tells the service manager, if there is one, how the daemon is.
+func (d *daemon) tell(states ...string) {
+	if err := d.manager.notify(states...); err != nil {
+		d.log.Warn("the service manager does not know how the daemon is", zap.Error(err))
+	}
+}
+
+// endTimeout is how long the end may take beyond the drain: for who was cut, the admin side and the log, a second each, and
+// as much again.
+const endTimeout = 6 * time.Second
 
 // adminTimeout bounds how long the end waits for an answer on the admin side.
 const adminTimeout = time.Second
