@@ -71,7 +71,7 @@ type socket struct {
 	token  uint64 // what hangups knows it by; 0: it is not watched
 	pieces uint8  // received before it was
 	bulk   bool   // it has filled a buffer
-	lent   bool   // it has one of bulkInput
+	modest bool   // the system is not to hold so much for the client that a bulkBuffer of answers has room
 }
 
 func newSocket(fd int, h *hangups, writeTimeout time.Duration) (*socket, error) {
@@ -236,7 +236,7 @@ var bulkInput = newBuffers(func() []byte { return make([]byte, bulkBuffer) })
 
 // buffer lends the buffer to receive in.
 func (s *socket) buffer() *[]byte {
-	if s.bulk && room(s.fd) >= 2*bulkBuffer {
+	if s.bulk && !s.modest && room(s.fd) >= 2*bulkBuffer {
 		return bulkInput.get()
 	}
 	return inputBuffers.get()
@@ -371,7 +371,8 @@ type socketAcceptor struct {
 	raw          syscall.RawConn
 	hangups      *hangups
 	writeTimeout time.Duration
-	tunes        bool     // it was not tuned before it listened, so that what is connected already may not be
+	options      socketOptions
+	tunes        bool     // whoever comes may have connected before the options were set on the listening socket
 	local        net.Addr // nil: it differs
 
 	ready func(fd uintptr) bool // acceptReady, bound once
@@ -382,67 +383,30 @@ type socketAcceptor struct {
 
 // newSocketAcceptor takes l over. A listener lends its descriptor to nobody who would wait for it, so that a duplicate is
 // taken, and l is closed.
-func newSocketAcceptor(l *net.TCPListener, h *hangups, writeTimeout time.Duration) (*socketAcceptor, error) {
+func newSocketAcceptor(l *net.TCPListener, h *hangups, writeTimeout time.Duration, o socketOptions) (*socketAcceptor, error) {
 	file, err := l.File()
 	if err != nil {
 		return nil, err
 	}
-	a := &socketAcceptor{file: file, hangups: h, writeTimeout: writeTimeout}
+	a := &socketAcceptor{file: file, hangups: h, writeTimeout: writeTimeout, options: o, tunes: true}
 	a.ready = a.acceptReady
 	if a.raw, err = file.SyscallConn(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	control := a.raw.Control(func(fd uintptr) {
-		if err = plain(int(fd)); err != nil || tuned(int(fd)) {
-			return
+	err = control(a.raw, func(fd int) error {
+		if err := plain(fd); err != nil {
+			return err
 		}
-		a.tunes = true
-		err = tune(int(fd))
+		return o.set(fd)
 	})
-	if control != nil || err != nil {
-		return nil, errors.Join(control, err, file.Close())
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsUnspecified() {
 		a.local = addr
 	}
 	_ = l.Close()
 	return a, nil
-}
-
-// options are what every connection is to have: as net sets it, and keepAlive.
-var options = []struct{ level, name, value int }{
-	{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle / time.Second)},
-	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval / time.Second)},
-	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count},
-}
-
-// tune sets the options on a connection, or on a listening socket for all its connections from then on.
-func tune(fd int) error {
-	for _, o := range options {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
-			return os.NewSyscallError("setsockopt", err)
-		}
-	}
-	return nil
-}
-
-// tuned reports whether all options are set.
-func tuned(fd int) bool {
-	for _, o := range options {
-		if value, err := unix.GetsockoptInt(fd, o.level, o.name); err != nil || value != o.value {
-			return false
-		}
-	}
-	return true
-}
-
-// tuneListening tunes a socket before it listens; see net.ListenConfig.Control.
-func tuneListening(_, _ string, raw syscall.RawConn) error {
-	var err error
-	control := raw.Control(func(fd uintptr) { err = tune(int(fd)) })
-	return errors.Join(control, err)
 }
 
 // plain returns errors.ErrUnsupported for a socket that does not pass its options on, as those of Multipath TCP don't.
@@ -462,12 +426,13 @@ func (a *socketAcceptor) accept() (arrival, error) {
 		return arrival{}, os.NewSyscallError("accept4", a.errno)
 	}
 	if a.tunes {
-		_ = tune(a.fd) // It fails where the connection is gone again.
+		_ = a.options.set(a.fd) // It fails where the connection is gone again.
 	}
 	s, err := newSocket(a.fd, a.hangups, a.writeTimeout)
 	if err != nil {
 		return arrival{}, err
 	}
+	s.modest = a.options.sendBuffer > 0 && a.options.sendBuffer < 2*bulkBuffer
 	local := a.local
 	if local == nil {
 		local = localAddr(a.fd)
@@ -477,7 +442,11 @@ func (a *socketAcceptor) accept() (arrival, error) {
 
 func (a *socketAcceptor) acceptReady(listening uintptr) bool {
 	a.fd, a.errno = accept(int(listening), &a.from)
-	return a.errno != syscall.EAGAIN
+	if a.errno == syscall.EAGAIN {
+		a.tunes = false // All that had connected before are in.
+		return false
+	}
+	return true
 }
 
 func (a *socketAcceptor) Close() error { return a.file.Close() }
