@@ -172,6 +172,8 @@ func limits(l config.Listener) server.Limits {
 		MessageTimeout: l.MessageTimeout,
 		IdleTimeout:    l.IdleTimeout,
 		WriteTimeout:   l.WriteTimeout,
+		SendBuffer:     int(l.SendBuffer),
+		ReceiveBuffer:  int(l.ReceiveBuffer),
 	}
 	if _, ok := l.Own["max_conns"]; ok {
 		own.MaxConns = int(l.MaxConns)
