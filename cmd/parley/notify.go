@@ -44,7 +44,7 @@ func (n *notifier) notify(states ...string) error {
 	if err != nil {
 		return fmt.Errorf("telling the service manager (NOTIFY_SOCKET): %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetWriteDeadline(time.Now().Add(notifyTimeout))
 	if _, err := conn.Write([]byte(strings.Join(states, "\n"))); err != nil {
 		return fmt.Errorf("telling the service manager (NOTIFY_SOCKET): %w", err)
