@@ -55,6 +55,7 @@ func (s *Server) Shutdown(ctx context.Context) Outcome {
 		}
 	}
 	s.closeHangups()
+	s.flushThrottles()
 	return out
 }
 

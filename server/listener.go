@@ -106,10 +106,10 @@ func (l *Listener) acceptFailed(err error, pause time.Duration) {
 	l.tally.acceptErrors++
 	failed := l.tally.acceptErrors
 	l.srv.mu.Unlock()
-	l.srv.acceptErrors.Do(func() {
+	if l.srv.acceptErrors.allows() {
 		l.srv.log.Error("cannot accept connections, trying again", zap.String("listener", l.Label), zap.Error(err),
 			zap.Duration("pause", pause), zap.Uint64("errors", failed))
-	})
+	}
 }
 
 // sleep waits for d; it is false when ctx ended first.
