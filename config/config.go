@@ -27,6 +27,7 @@ type Config struct {
 	LogFormat   LogFormat     `env:"PARLEY_LOG_FORMAT" envDefault:"auto" doc:"how log lines look; auto: console on a terminal, else json"`
 	LogLevel    zapcore.Level `env:"PARLEY_LOG_LEVEL" envDefault:"info" type:"debug|info|warn|error" doc:"the least severe log lines to write"`
 	LogMessages bool          `env:"PARLEY_LOG_MESSAGES" envDefault:"false" doc:"whether what clients send is logged"`
+	LogRate     int64         `env:"PARLEY_LOG_RATE" envDefault:"10" doc:"log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit"`
 
 	Transport Transport `env:"PARLEY_TRANSPORT" envDefault:"auto" doc:"how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system"`
 

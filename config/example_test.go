@@ -107,6 +107,7 @@ func ExampleWriteTable() {
 	// PARLEY_LOG_FORMAT        auto|console|json      auto             how log lines look; auto: console on a terminal, else json
 	// PARLEY_LOG_LEVEL         debug|info|warn|error  info             the least severe log lines to write
 	// PARLEY_LOG_MESSAGES      boolean                false            whether what clients send is logged
+	// PARLEY_LOG_RATE          integer                10               log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit
 	// PARLEY_TRANSPORT         auto|portable          auto             how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system
 	// PARLEY_MAX_CONNS         integer                10000            connections at a time; 0: as many as the process may open files
 	// PARLEY_MAX_CONNS_PER_IP  integer                0                connections at a time from one IPv4 address or IPv6 /64; 0: no limit
@@ -135,6 +136,7 @@ func ExampleWriteMarkdown() {
 	// | `PARLEY_LOG_FORMAT` | auto\|console\|json | `auto` | how log lines look; auto: console on a terminal, else json |
 	// | `PARLEY_LOG_LEVEL` | debug\|info\|warn\|error | `info` | the least severe log lines to write |
 	// | `PARLEY_LOG_MESSAGES` | boolean | `false` | whether what clients send is logged |
+	// | `PARLEY_LOG_RATE` | integer | `10` | log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit |
 	// | `PARLEY_TRANSPORT` | auto\|portable | `auto` | how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system |
 	// | `PARLEY_MAX_CONNS` | integer | `10000` | connections at a time; 0: as many as the process may open files |
 	// | `PARLEY_MAX_CONNS_PER_IP` | integer | `0` | connections at a time from one IPv4 address or IPv6 /64; 0: no limit |
