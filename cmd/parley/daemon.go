@@ -110,6 +110,7 @@ func (d *daemon) open(listeners []config.Listener) error {
 	d.srv = server.New(server.Config{
 		Log:           d.log,
 		LogMessages:   d.cfg.LogMessages,
+		LogRate:       int(d.cfg.LogRate),
 		Name:          d.cfg.Name,
 		MaxConns:      int(d.cfg.MaxConns),
 		MaxConnsPerIP: int(d.cfg.MaxConnsPerIP),
