@@ -13,7 +13,7 @@ import (
 // set sets the options on a TCP connection, or on a listening socket for all its connections from then on (tcp(7), socket(7)).
 //
 // What is held for a client who does not read is bounded by TCP_NOTSENT_LOWAT and not by SO_SNDBUF: that would bound also what
-// is on its way to one who does, and make bulk cost half as much again.
+// is on its way to one who does, and make bulk cost nearly twice as much.
 func (o socketOptions) set(fd int) error {
 	options := []struct{ level, name, value int }{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},

@@ -71,7 +71,7 @@ type socket struct {
 	token  uint64 // what hangups knows it by; 0: it is not watched
 	pieces uint8  // received before it was
 	bulk   bool   // it has filled a buffer
-	modest bool   // the system is not to hold so much for the client that a bulkBuffer of answers has room
+	bound  bool   // what the system holds for the client is bounded beyond what room tells
 }
 
 func newSocket(fd int, h *hangups, writeTimeout time.Duration) (*socket, error) {
@@ -236,7 +236,7 @@ var bulkInput = newBuffers(func() []byte { return make([]byte, bulkBuffer) })
 
 // buffer lends the buffer to receive in.
 func (s *socket) buffer() *[]byte {
-	if s.bulk && !s.modest && room(s.fd) >= 2*bulkBuffer {
+	if s.bulk && room(s.fd) >= 2*bulkBuffer && (!s.bound || window(s.fd) >= bulkBuffer) {
 		return bulkInput.get()
 	}
 	return inputBuffers.get()
@@ -262,6 +262,21 @@ func room(fd int32) int {
 		return 0
 	}
 	return int(info[unix.SK_MEMINFO_SNDBUF]) - int(info[unix.SK_MEMINFO_WMEM_QUEUED])
+}
+
+// window returns how many bytes would be on their way to the peer at once, all that came before them being so already: what
+// is left of its window and of what the network is trusted with (TCP_INFO, tcp(7), since Linux 5.4); 0 when the system does not
+// tell. A peer that reads nothing has none.
+func window(fd int32) int {
+	var info unix.TCPInfo
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 || info.Notsent_bytes > 0 {
+		return 0
+	}
+	under := int(info.Bytes_sent) - int(info.Bytes_retrans) - int(info.Bytes_acked)
+	return min(int(info.Snd_wnd), int(info.Snd_cwnd)*int(info.Snd_mss)) - under
 }
 
 // hangups watches sockets for whatever is not data: the end of the client's side, a reset, an urgent mark. It has an epoll
@@ -432,7 +447,7 @@ func (a *socketAcceptor) accept() (arrival, error) {
 	if err != nil {
 		return arrival{}, err
 	}
-	s.modest = a.options.sendBuffer > 0 && a.options.sendBuffer < 2*bulkBuffer
+	s.bound = a.options.sendBuffer > 0
 	local := a.local
 	if local == nil {
 		local = localAddr(a.fd)
