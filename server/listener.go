@@ -66,6 +66,9 @@ const (
 // Serve takes socket over and accepts connections from it until Shutdown; then it returns ErrServerClosed, and the socket is
 // closed. Nothing else ends it but that the socket was closed before: every other error is logged, and accepting goes
 // on after a pause.
+//
+// A socket that another process has open too, as one that was handed over by a service manager, is not shut down by that: who
+// has connected and was not accepted waits for whoever accepts next.
 func (l *Listener) Serve(socket net.Listener) error {
 	defer socket.Close()
 	in := l.acceptor(socket)
