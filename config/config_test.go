@@ -53,6 +53,7 @@ var defaultLimits = config.Limits{
 	MessageTimeout: 30 * time.Second,
 	IdleTimeout:    5 * time.Minute,
 	WriteTimeout:   10 * time.Second,
+	SendBuffer:     64 << 10,
 }
 
 func TestLoadDefaults(t *testing.T) {

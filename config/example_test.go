@@ -118,7 +118,7 @@ func ExampleWriteTable() {
 	// PARLEY_MESSAGE_TIMEOUT   duration               30s              how long a message may take from its first byte to its end; 0: no limit
 	// PARLEY_IDLE_TIMEOUT      duration               5m               how long a client may be silent between messages; 0: no limit
 	// PARLEY_WRITE_TIMEOUT     duration               10s              how long a write may make no progress; 0: no limit
-	// PARLEY_SEND_BUFFER       bytes                  0                what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB
+	// PARLEY_SEND_BUFFER       bytes                  64KiB            what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB
 	// PARLEY_RECEIVE_BUFFER    bytes                  0                what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB
 	// PARLEY_DRAIN_DELAY       duration               0s               how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once
 	// PARLEY_DRAIN_TIMEOUT     duration               8s               how long sessions may take to finish once the listeners are closed; 0: they are cut at once
@@ -147,7 +147,7 @@ func ExampleWriteMarkdown() {
 	// | `PARLEY_MESSAGE_TIMEOUT` | duration | `30s` | how long a message may take from its first byte to its end; 0: no limit |
 	// | `PARLEY_IDLE_TIMEOUT` | duration | `5m` | how long a client may be silent between messages; 0: no limit |
 	// | `PARLEY_WRITE_TIMEOUT` | duration | `10s` | how long a write may make no progress; 0: no limit |
-	// | `PARLEY_SEND_BUFFER` | bytes | `0` | what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB |
+	// | `PARLEY_SEND_BUFFER` | bytes | `64KiB` | what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB |
 	// | `PARLEY_RECEIVE_BUFFER` | bytes | `0` | what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB |
 	// | `PARLEY_DRAIN_DELAY` | duration | `0s` | how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once |
 	// | `PARLEY_DRAIN_TIMEOUT` | duration | `8s` | how long sessions may take to finish once the listeners are closed; 0: they are cut at once |

@@ -91,6 +91,7 @@ func TestListenerKeys(t *testing.T) {
 			MaxMessage:     1024,
 			MessageTimeout: 30 * time.Second,
 			WriteTimeout:   time.Second,
+			SendBuffer:     64 << 10,
 		},
 		Own: map[string]string{
 			"wire": "raw", "flush": "0", "max_conns": "5", "idle_timeout": "0", "deny": "",
