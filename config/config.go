@@ -27,6 +27,7 @@ type Config struct {
 	LogFormat   LogFormat     `env:"PARLEY_LOG_FORMAT" envDefault:"auto" doc:"how log lines look; auto: console on a terminal, else json"`
 	LogLevel    zapcore.Level `env:"PARLEY_LOG_LEVEL" envDefault:"info" type:"debug|info|warn|error" doc:"the least severe log lines to write"`
 	LogMessages bool          `env:"PARLEY_LOG_MESSAGES" envDefault:"false" doc:"whether what clients send is logged"`
+	LogRate     int64         `env:"PARLEY_LOG_RATE" envDefault:"10" doc:"log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit"`
 
 	Transport Transport `env:"PARLEY_TRANSPORT" envDefault:"auto" doc:"how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system"`
 
@@ -54,11 +55,17 @@ type Limits struct {
 	MessageTimeout time.Duration `env:"PARLEY_MESSAGE_TIMEOUT" envDefault:"30s" doc:"how long a message may take from its first byte to its end; 0: no limit"`
 	IdleTimeout    time.Duration `env:"PARLEY_IDLE_TIMEOUT" envDefault:"5m" doc:"how long a client may be silent between messages; 0: no limit"`
 	WriteTimeout   time.Duration `env:"PARLEY_WRITE_TIMEOUT" envDefault:"10s" doc:"how long a write may make no progress; 0: no limit"`
+
+	SendBuffer    Bytes `env:"PARLEY_SEND_BUFFER" envDefault:"64KiB" doc:"what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB"`
+	ReceiveBuffer Bytes `env:"PARLEY_RECEIVE_BUFFER" envDefault:"0" doc:"what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB"`
 }
 
 // maxMessage bounds MaxMessage: a message is held in memory whole, so anyone who
 // can connect can make the process hold that much.
 const maxMessage Bytes = 1 << 30
+
+// maxBuffer bounds SendBuffer and ReceiveBuffer: twice that is what a socket option can say at most.
+const maxBuffer Bytes = 1 << 30
 
 // maxName is the longest host name of DNS; a greeting has no use for a longer one.
 const maxName = 253
@@ -86,12 +93,18 @@ func (c *Config) settle() []error {
 
 // settle returns what is wrong with the limits; see Config.settle. It is the
 // Listener's settle too.
-func (l *Limits) settle() []error {
+func (l *Limits) settle() (faults []error) {
 	if l.MaxMessage < 1 || l.MaxMessage > maxMessage {
 		err := fmt.Errorf("a message is held in memory whole: from 1B to %v", maxMessage)
-		return []error{env.ParseError{Name: "MaxMessage", Err: err}}
+		faults = append(faults, env.ParseError{Name: "MaxMessage", Err: err})
 	}
-	return nil
+	for name, size := range map[string]Bytes{"SendBuffer": l.SendBuffer, "ReceiveBuffer": l.ReceiveBuffer} {
+		if size > maxBuffer {
+			err := fmt.Errorf("a buffer is at most %v, and the kernel may allow less", maxBuffer)
+			faults = append(faults, env.ParseError{Name: name, Err: err})
+		}
+	}
+	return faults
 }
 
 // hostName returns the host's name as the greeting can say it: the kernel takes

@@ -53,6 +53,7 @@ var defaultLimits = config.Limits{
 	MessageTimeout: 30 * time.Second,
 	IdleTimeout:    5 * time.Minute,
 	WriteTimeout:   10 * time.Second,
+	SendBuffer:     64 << 10,
 }
 
 func TestLoadDefaults(t *testing.T) {
@@ -73,6 +74,7 @@ func TestLoadDefaults(t *testing.T) {
 		LogFormat:    config.LogAuto,
 		Transport:    config.TransportAuto,
 		LogLevel:     zapcore.InfoLevel,
+		LogRate:      10,
 		Limits:       defaultLimits,
 		DrainTimeout: 8 * time.Second,
 	}
@@ -105,6 +107,7 @@ func TestLoadValues(t *testing.T) {
 		"PARLEY_LOG_FORMAT=JSON",
 		"PARLEY_LOG_LEVEL=WARN",
 		"PARLEY_LOG_MESSAGES=1",
+		"PARLEY_LOG_RATE=7",
 		"PARLEY_TRANSPORT=Portable",
 		"PARLEY_MAX_CONNS=3000000",
 		"PARLEY_MAX_CONNS_PER_IP=7",
@@ -115,6 +118,8 @@ func TestLoadValues(t *testing.T) {
 		"PARLEY_MESSAGE_TIMEOUT=1m30s",
 		"PARLEY_IDLE_TIMEOUT=0",
 		"PARLEY_WRITE_TIMEOUT=250ms",
+		"PARLEY_SEND_BUFFER=96KiB",
+		"PARLEY_RECEIVE_BUFFER=64KiB",
 		"PARLEY_DRAIN_DELAY=3s\r",
 		"PARLEY_DRAIN_TIMEOUT=0s",
 	}, nil, catalog)
@@ -129,6 +134,7 @@ func TestLoadValues(t *testing.T) {
 		LogFormat:   config.LogJSON,
 		LogLevel:    zapcore.WarnLevel,
 		LogMessages: true,
+		LogRate:     7,
 		Transport:   config.TransportPortable,
 		Limits: config.Limits{
 			MaxConns:       3000000,
@@ -139,6 +145,8 @@ func TestLoadValues(t *testing.T) {
 			MaxMessage:     1 << 30,
 			MessageTimeout: 90 * time.Second,
 			WriteTimeout:   250 * time.Millisecond,
+			SendBuffer:     96 << 10,
+			ReceiveBuffer:  64 << 10,
 		},
 		DrainDelay: 3 * time.Second,
 	}
@@ -195,6 +203,9 @@ func TestLoadVariableFaults(t *testing.T) {
 		{"PARLEY_IDLE_TIMEOUT=1.5", `PARLEY_IDLE_TIMEOUT="1.5": a duration needs a unit, as in 5s or 5m`},
 		{"PARLEY_IDLE_TIMEOUT=1d", `PARLEY_IDLE_TIMEOUT="1d": a duration is a number and a unit (ms, s, m, h), as in 200ms, 5s or 1m30s`},
 		{"PARLEY_IDLE_TIMEOUT=5 s", `PARLEY_IDLE_TIMEOUT="5 s": a duration is a number and a unit (ms, s, m, h), as in 200ms, 5s or 1m30s`},
+		{"PARLEY_SEND_BUFFER=2GiB", `PARLEY_SEND_BUFFER="2GiB": a buffer is at most 1GiB, and the kernel may allow less`},
+		{"PARLEY_RECEIVE_BUFFER=2GiB", `PARLEY_RECEIVE_BUFFER="2GiB": a buffer is at most 1GiB, and the kernel may allow less`},
+		{"PARLEY_LOG_RATE=-1", `PARLEY_LOG_RATE="-1": a whole number from 0 to 1073741824 is needed`},
 		{"PARLEY_WRITE_TIMEOUT=-5s", `PARLEY_WRITE_TIMEOUT="-5s": a duration cannot be negative`},
 		{"PARLEY_DRAIN_DELAY=10000h", `PARLEY_DRAIN_DELAY="10000h": a duration is at most 8760h, a year`},
 		{"PARLEY_DRAIN_DELAY=99999999999h", `PARLEY_DRAIN_DELAY="99999999999h": a duration is a number and a unit (ms, s, m, h), as in 200ms, 5s or 1m30s`},
@@ -223,7 +234,7 @@ PARLEY_MAX_MESSAGE="0": a message is held in memory whole: from 1B to 1GiB
 PARLEY_IDLE_TIMEOUT="5": a duration needs a unit, as in 5s or 5m
 PARLEY_DRAIN_TIMEOUT="soon": a duration is a number and a unit (ms, s, m, h), as in 200ms, 5s or 1m30s
 PARLEY_LISTEN: ehco://:1: unknown handler "ehco" (did you mean "echo"?); valid: chargen, counting, echo, happy, register
-PARLEY_LISTEN: echo://:2?idle_timeout=6&perfix=x: unknown key "perfix" for echo (did you mean "prefix"?); valid: prefix, once, wire, greeting, flush, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, message_timeout, idle_timeout, write_timeout
+PARLEY_LISTEN: echo://:2?idle_timeout=6&perfix=x: unknown key "perfix" for echo (did you mean "prefix"?); valid: prefix, once, wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer
 PARLEY_LISTEN: echo://:2?idle_timeout=6&perfix=x: idle_timeout="6": a duration needs a unit, as in 5s or 5m
 PARLEY_LISTEN: happy://localhost: "localhost" has no port, as in :12000, localhost:12000 or [::1]:12000
 `)

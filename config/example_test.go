@@ -107,6 +107,7 @@ func ExampleWriteTable() {
 	// PARLEY_LOG_FORMAT        auto|console|json      auto             how log lines look; auto: console on a terminal, else json
 	// PARLEY_LOG_LEVEL         debug|info|warn|error  info             the least severe log lines to write
 	// PARLEY_LOG_MESSAGES      boolean                false            whether what clients send is logged
+	// PARLEY_LOG_RATE          integer                10               log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit
 	// PARLEY_TRANSPORT         auto|portable          auto             how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system
 	// PARLEY_MAX_CONNS         integer                10000            connections at a time; 0: as many as the process may open files
 	// PARLEY_MAX_CONNS_PER_IP  integer                0                connections at a time from one IPv4 address or IPv6 /64; 0: no limit
@@ -117,6 +118,8 @@ func ExampleWriteTable() {
 	// PARLEY_MESSAGE_TIMEOUT   duration               30s              how long a message may take from its first byte to its end; 0: no limit
 	// PARLEY_IDLE_TIMEOUT      duration               5m               how long a client may be silent between messages; 0: no limit
 	// PARLEY_WRITE_TIMEOUT     duration               10s              how long a write may make no progress; 0: no limit
+	// PARLEY_SEND_BUFFER       bytes                  64KiB            what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB
+	// PARLEY_RECEIVE_BUFFER    bytes                  0                what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB
 	// PARLEY_DRAIN_DELAY       duration               0s               how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once
 	// PARLEY_DRAIN_TIMEOUT     duration               8s               how long sessions may take to finish once the listeners are closed; 0: they are cut at once
 }
@@ -133,6 +136,7 @@ func ExampleWriteMarkdown() {
 	// | `PARLEY_LOG_FORMAT` | auto\|console\|json | `auto` | how log lines look; auto: console on a terminal, else json |
 	// | `PARLEY_LOG_LEVEL` | debug\|info\|warn\|error | `info` | the least severe log lines to write |
 	// | `PARLEY_LOG_MESSAGES` | boolean | `false` | whether what clients send is logged |
+	// | `PARLEY_LOG_RATE` | integer | `10` | log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit |
 	// | `PARLEY_TRANSPORT` | auto\|portable | `auto` | how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system |
 	// | `PARLEY_MAX_CONNS` | integer | `10000` | connections at a time; 0: as many as the process may open files |
 	// | `PARLEY_MAX_CONNS_PER_IP` | integer | `0` | connections at a time from one IPv4 address or IPv6 /64; 0: no limit |
@@ -143,6 +147,8 @@ func ExampleWriteMarkdown() {
 	// | `PARLEY_MESSAGE_TIMEOUT` | duration | `30s` | how long a message may take from its first byte to its end; 0: no limit |
 	// | `PARLEY_IDLE_TIMEOUT` | duration | `5m` | how long a client may be silent between messages; 0: no limit |
 	// | `PARLEY_WRITE_TIMEOUT` | duration | `10s` | how long a write may make no progress; 0: no limit |
+	// | `PARLEY_SEND_BUFFER` | bytes | `64KiB` | what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB |
+	// | `PARLEY_RECEIVE_BUFFER` | bytes | `0` | what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB |
 	// | `PARLEY_DRAIN_DELAY` | duration | `0s` | how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once |
 	// | `PARLEY_DRAIN_TIMEOUT` | duration | `8s` | how long sessions may take to finish once the listeners are closed; 0: they are cut at once |
 }

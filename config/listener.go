@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caarlos0/env/v10"
 )
 
 // Listener is what one listener URL says:
@@ -34,6 +36,9 @@ type Listener struct {
 	Wire     string        `env:"wire" doc:"the wire format; empty: the handler's own, most often text"`
 	Greeting bool          `env:"greeting" doc:"whether a client is greeted; empty: as is usual on that wire"`
 	Flush    time.Duration `env:"flush" envDefault:"200ms" doc:"how long a client that never sent a newline stays quiet before what it sent is a message; 0: for ever"`
+
+	// FD is the name of the sockets to take over from a service manager; empty: those whose address is the listener's.
+	FD string `env:"fd" doc:"the name of the sockets that a service manager hands over for it; empty: those that have its address"`
 
 	// Options are the handler's own keys, as they came; a key written twice has
 	// two values.
@@ -86,10 +91,25 @@ func (l Listener) base() string {
 	return l.Handler + "://" + net.JoinHostPort(l.Host, ports)
 }
 
+// maxFDName is the longest name of a socket that a service manager hands over (sd_is_fd_name_valid in systemd).
+const maxFDName = 255
+
+// settle returns what is wrong with the values; see Config.settle.
+func (l *Listener) settle() []error {
+	faults := l.Limits.settle()
+	if len(l.FD) > maxFDName || strings.ContainsFunc(l.FD, func(r rune) bool { return r < ' ' || r > '~' || r == ':' }) {
+		err := fmt.Errorf("the name of a socket is up to %d printable ASCII characters without colons", maxFDName)
+		faults = append(faults, env.ParseError{Name: "FD", Err: err})
+	}
+	return faults
+}
+
 // clash returns what both listeners would listen on, or nothing. It knows what
 // is written, not what a name resolves to: the kernel has the last word.
 func (l Listener) clash(other Listener) string {
 	switch {
+	case l.FD != "" && l.FD == other.FD:
+		return fmt.Sprintf("its socket fd=%s", l.FD)
 	case l.Network != other.Network:
 	case l.Network == "unix":
 		if l.Path == other.Path {

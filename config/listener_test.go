@@ -91,6 +91,7 @@ func TestListenerKeys(t *testing.T) {
 			MaxMessage:     1024,
 			MessageTimeout: 30 * time.Second,
 			WriteTimeout:   time.Second,
+			SendBuffer:     64 << 10,
 		},
 		Own: map[string]string{
 			"wire": "raw", "flush": "0", "max_conns": "5", "idle_timeout": "0", "deny": "",
@@ -158,7 +159,7 @@ func TestListenerFaults(t *testing.T) {
 	t.Parallel()
 	const (
 		form = ": a listener is HANDLER[+unix]://ADDRESS[?key=value&...], as in echo://:12000 (a comma in a value is written %2C)"
-		keys = "wire, greeting, flush, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, message_timeout, idle_timeout, write_timeout"
+		keys = "wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer"
 		port = " is not a port: a number from 1 to 65535, 0 for any free one, or a range as in 9000-9009"
 		host = " is not a host: a name or an address, or nothing for all addresses"
 		ipv6 = " is not an IPv6 address in brackets, as in [::1] or [fe80::1%eth0]"
@@ -234,6 +235,8 @@ func TestListenerFaults(t *testing.T) {
 		{"echo://:1?wire=raw&wire=raw", `echo://:1?wire=raw&wire=raw: wire is given 2 times: once is enough`},
 		{"echo://:1?greeting", `echo://:1?greeting: greeting has no value`},
 		{"echo://:1?greeting=maybe", `echo://:1?greeting=maybe: greeting="maybe": a boolean is true or false (or on, off, yes, no, 1, 0)`},
+		{"echo://:1?fd=a:b", `echo://:1?fd=a:b: fd="a:b": the name of a socket is up to 255 printable ASCII characters without colons`},
+		{"echo://:1?fd=a echo://:2?fd=a", `echo://:2?fd=a: its socket fd=a is also that of echo://:1`},
 		{"echo://:1?flush=200", `echo://:1?flush=200: flush="200": a duration needs a unit, as in 5s or 5m`},
 		{"echo://:1?max_conns=many", `echo://:1?max_conns=many: max_conns="many": a whole number from 0 to 1073741824 is needed`},
 		{"echo://:1?max_message=0", `echo://:1?max_message=0: max_message="0": a message is held in memory whole: from 1B to 1GiB`},

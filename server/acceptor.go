@@ -29,9 +29,9 @@ type arrival struct {
 
 // acceptor takes a socket over. It is the one place that chooses the transport.
 func (l *Listener) acceptor(socket net.Listener) acceptor {
-	timeout := l.Limits.WriteTimeout
+	timeout, options := l.Limits.WriteTimeout, l.Limits.socketOptions()
 	if tcp, ok := socket.(*net.TCPListener); ok && !l.srv.portable {
-		a, err := l.srv.socketAcceptor(tcp, timeout)
+		a, err := l.srv.socketAcceptor(tcp, timeout, options)
 		if err == nil {
 			return a
 		}
@@ -39,14 +39,17 @@ func (l *Listener) acceptor(socket net.Listener) acceptor {
 			l.srv.log.Warn("serving by the portable transport", zap.String("listener", l.Label), zap.Error(err))
 		}
 	}
-	return streamAcceptor{socket, timeout}
+	if err := options.setListening(socket); err != nil {
+		l.srv.log.Warn("some options are not set on the socket", zap.String("listener", l.Label), zap.Error(err))
+	}
+	return streamAcceptor{socket, timeout, options}
 }
 
 // socketAcceptor returns what accepts for the fast transport. The first one brings about the watcher that all share.
-func (s *Server) socketAcceptor(socket *net.TCPListener, writeTimeout time.Duration) (acceptor, error) {
+func (s *Server) socketAcceptor(socket *net.TCPListener, writeTimeout time.Duration, o socketOptions) (acceptor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closing {
 		return nil, ErrServerClosed
 	}
 	if s.hangups == nil {
@@ -56,13 +59,14 @@ func (s *Server) socketAcceptor(socket *net.TCPListener, writeTimeout time.Durat
 		}
 		s.hangups = h
 	}
-	return newSocketAcceptor(socket, s.hangups, writeTimeout)
+	return newSocketAcceptor(socket, s.hangups, writeTimeout, o)
 }
 
 // A streamAcceptor accepts for the portable transport.
 type streamAcceptor struct {
 	net.Listener
 	writeTimeout time.Duration
+	options      socketOptions
 }
 
 func (a streamAcceptor) accept() (arrival, error) {
@@ -70,6 +74,7 @@ func (a streamAcceptor) accept() (arrival, error) {
 	if err != nil {
 		return arrival{}, err
 	}
+	a.options.apply(nc)
 	arrived := arrival{t: newStream(nc, a.writeTimeout), remote: nc.RemoteAddr(), local: nc.LocalAddr()}
 	if tcp, ok := arrived.remote.(*net.TCPAddr); ok {
 		from := tcp.AddrPort()

@@ -101,13 +101,14 @@ func (s *Server) logRefused(c *conn, reason Reason) {
 	if reason == Denied || reason == ShuttingDown {
 		return
 	}
-	s.refusals.Do(func() {
-		s.mu.Lock()
-		total := c.ln.tally.closed[reason]
-		s.mu.Unlock()
-		s.log.Warn("turning connections away", zap.String("reason", reason.String()), zap.String("listener", c.ln.Label),
-			zap.String("peer", c.peer()), zap.Uint64("so_far", total))
-	})
+	if !s.refusals.allows() {
+		return
+	}
+	s.mu.Lock()
+	total := c.ln.tally.closed[reason]
+	s.mu.Unlock()
+	s.log.Warn("turning connections away", zap.String("reason", reason.String()), zap.String("listener", c.ln.Label),
+		zap.String("peer", c.peer()), zap.Uint64("so_far", total))
 }
 
 // dismiss closes a connection that was turned away, without a goroutine: its socket is new, so that the system takes the

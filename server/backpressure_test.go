@@ -13,8 +13,17 @@ import (
 // A client that writes 100 MB before it reads is made to wait, and not held in memory; what it then reads is what it wrote.
 func TestEcho_backPressure(t *testing.T) {
 	t.Parallel()
+	for name, sendBuffer := range map[string]int{"usual": 0, "small send buffer": 64 << 10, "large send buffer": 512 << 10} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			backPressure(t, limits(server.Limits{SendBuffer: sendBuffer}))
+		})
+	}
+}
+
+func backPressure(t *testing.T, as func(*role)) {
 	const size, held = 100 << 20, 64 << 10
-	s := serve(t, overTCP, echo(""), raw)
+	s := serve(t, overTCP, echo(""), raw, as)
 	c := s.dial()
 	written := sha256.New()
 	block := bytes.Repeat([]byte("0123456789abcdef"), 4096)

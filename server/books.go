@@ -12,6 +12,7 @@ func (s *Server) keepBooks() {
 		select {
 		case c := <-s.ended:
 			c.enter()
+		case <-s.pulse:
 		case <-s.over:
 			return
 		}
@@ -25,4 +26,19 @@ func (c *conn) enter() {
 	s.forget(c)
 	c.logEnd()
 	s.conversations.Done()
+}
+
+// Alive returns when the server has shown that it goes on: that the lock was free which every connection needs to come and go,
+// and the books were kept. It is for a watchdog: on a server that is stuck it never returns.
+func (s *Server) Alive() {
+	s.mu.Lock()
+	booked := s.booked
+	s.mu.Unlock()
+	if !booked {
+		return
+	}
+	select {
+	case s.pulse <- struct{}{}:
+	case <-s.over:
+	}
 }

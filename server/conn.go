@@ -138,7 +138,9 @@ func (c *conn) panicked(value any) {
 	c.ln.srv.mu.Lock()
 	c.ln.tally.panics++
 	c.ln.srv.mu.Unlock()
-	c.Logger().Error("handler panicked", zap.String("panic", fmt.Sprint(value)), zap.ByteString("stack", debug.Stack()))
+	if c.ln.srv.panics.allows() {
+		c.Logger().Error(panicMessage, zap.String("panic", fmt.Sprint(value)), zap.ByteString("stack", debug.Stack()))
+	}
 	c.end(&ending{reason: Internal})
 }
 

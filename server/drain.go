@@ -55,6 +55,7 @@ func (s *Server) Shutdown(ctx context.Context) Outcome {
 		}
 	}
 	s.closeHangups()
+	s.flushThrottles()
 	return out
 }
 
@@ -69,16 +70,12 @@ func (s *Server) closeHangups() {
 
 // close ends accepting and begins the drain. It returns how many conversations there are; false when that was done before.
 func (s *Server) close(ctx context.Context) (int, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	if !s.endAccept(ctx) {
 		return 0, false
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.closed = true
-	s.stopAccept()
-	for socket := range s.sockets {
-		_ = socket.Close() // Serve has it in hand, and closes it again.
-	}
 	now := s.now()
 	left := int64(4 * unfinishedTimeout)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -100,6 +97,34 @@ func (s *Server) close(ctx context.Context) (int, bool) {
 		c.t.setReadDeadline(s.at(d.settled))
 	}
 	return conversations, true
+}
+
+// endAccept closes the sockets, and waits until each accept loop has admitted the connection that it may have had in hand. That
+// one is served like all that came before: it cannot go back to the queue of a socket that was handed over, where those that
+// nobody has accepted wait for the next process. It is false when that was done before.
+func (s *Server) endAccept(ctx context.Context) bool {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return false
+	}
+	s.closing = true
+	s.stopAccept()
+	for socket := range s.sockets {
+		_ = socket.Close() // Serve has it in hand, and closes it again.
+	}
+	s.mu.Unlock()
+
+	ended := make(chan struct{})
+	go func() {
+		s.loops.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+	return true
 }
 
 // cutAll cuts what is left and returns how many conversations that were. One that is closed and not yet in the

@@ -43,3 +43,9 @@ func endpointOf(t transport) endpoint {
 }
 
 func (s *stream) over() endpoint { return s.nc }
+
+// Hold has the server stuck until release is called.
+func (s *Server) Hold() (release func()) {
+	s.mu.Lock()
+	return s.mu.Unlock
+}

@@ -61,7 +61,7 @@ func family(ip netip.Addr) string {
 // listenAll opens the same port on each host. Of a name's addresses those that this machine does not have are left out,
 // as ::1 for localhost where there is no IPv6, unless none is left.
 func listenAll(ctx context.Context, network string, hosts []string, port string) (sockets []net.Listener, err error) {
-	config := net.ListenConfig{KeepAliveConfig: keepAlive, Control: tuneListening}
+	config := net.ListenConfig{KeepAliveConfig: keepAlive}
 	config.SetMultipathTCP(false) // What is set on such a listening socket, its plain TCP connections do not inherit.
 	var missing error
 	for _, host := range hosts {

@@ -66,6 +66,9 @@ const (
 // Serve takes socket over and accepts connections from it until Shutdown; then it returns ErrServerClosed, and the socket is
 // closed. Nothing else ends it but that the socket was closed before: every other error is logged, and accepting goes
 // on after a pause.
+//
+// A socket that another process has open too, as one that was handed over by a service manager, is not shut down by that: who
+// has connected and was not accepted waits for whoever accepts next.
 func (l *Listener) Serve(socket net.Listener) error {
 	defer socket.Close()
 	in := l.acceptor(socket)
@@ -81,7 +84,7 @@ func (l *Listener) Serve(socket net.Listener) error {
 			pause = 0
 			if l.limiter != nil {
 				// After Accept, so that a socket on which nobody connects takes no turn from the others. One connection waits
-				// here, the rest in the system's queue. Shutdown ends the wait, and admit says so to the client.
+				// here, the rest in the system's queue. Shutdown ends the wait.
 				_ = l.limiter.Wait(l.srv.accepting)
 			}
 			l.srv.admit(l, arrived)
@@ -106,10 +109,10 @@ func (l *Listener) acceptFailed(err error, pause time.Duration) {
 	l.tally.acceptErrors++
 	failed := l.tally.acceptErrors
 	l.srv.mu.Unlock()
-	l.srv.acceptErrors.Do(func() {
+	if l.srv.acceptErrors.allows() {
 		l.srv.log.Error("cannot accept connections, trying again", zap.String("listener", l.Label), zap.Error(err),
 			zap.Duration("pause", pause), zap.Uint64("errors", failed))
-	})
+	}
 }
 
 // sleep waits for d; it is false when ctx ended first.
@@ -129,9 +132,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (s *Server) track(socket acceptor) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closing {
 		return false
 	}
+	s.loops.Add(1)
 	if !s.booked {
 		s.booked = true
 		go s.keepBooks()
@@ -144,4 +148,5 @@ func (s *Server) untrack(socket acceptor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sockets, socket)
+	s.loops.Done()
 }

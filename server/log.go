@@ -55,6 +55,51 @@ func (c *conn) logOpen() {
 	}
 }
 
+// The lines that are throttled.
+const (
+	endMessage   = "connection closed"
+	panicMessage = "handler panicked"
+)
+
+// maxLogRate is as good as no bound.
+const maxLogRate = 1 << 20
+
+// throttle bounds the lines that strangers cause by what they do wrong. Of the usual ends each is written, as it is promised,
+// and of those that the end of the server brings about there are no more than connections.
+func (s *Server) throttle(perSecond int) {
+	perSecond = min(perSecond, maxLogRate)
+	for _, reason := range Reasons() {
+		switch reason {
+		case ClientClosed, Done, ShuttingDown, Cut:
+			continue
+		}
+		level := zapcore.InfoLevel
+		if reason == Internal {
+			level = zapcore.WarnLevel
+		}
+		s.endings[reason] = newThrottle(perSecond, throttleBurst*perSecond, func(leftOut uint64) {
+			s.logLeftOut(level, endMessage, leftOut, zap.String("reason", reason.String()))
+		})
+	}
+	s.panics = newThrottle(perSecond, throttleBurst*perSecond, func(leftOut uint64) {
+		s.logLeftOut(zapcore.ErrorLevel, panicMessage, leftOut)
+	})
+}
+
+func (s *Server) logLeftOut(level zapcore.Level, message string, leftOut uint64, of ...zap.Field) {
+	s.log.Log(level, "log lines left out", append([]zap.Field{zap.String("of", message), zap.Uint64("left_out", leftOut)}, of...)...)
+}
+
+// flushThrottles says what was left out so far, before the log ends.
+func (s *Server) flushThrottles() {
+	s.panics.flush()
+	for _, t := range s.endings {
+		if t != nil {
+			t.flush()
+		}
+	}
+}
+
 // logEnd writes the one line of a connection. One who sent nothing, as a health check does, is not worth a line unless
 // something went wrong.
 //
@@ -69,8 +114,11 @@ func (c *conn) logEnd() {
 	if e.reason == Internal {
 		level = zapcore.WarnLevel
 	}
-	line := c.ln.srv.log.Check(level, "connection closed")
+	line := c.ln.srv.log.Check(level, endMessage)
 	if line == nil {
+		return
+	}
+	if quiet := c.ln.srv.endings[e.reason]; quiet != nil && level > zapcore.DebugLevel && !quiet.allows() {
 		return
 	}
 	fields := []zap.Field{

@@ -21,6 +21,7 @@ var ErrServerClosed = errors.New("server closed")
 type Config struct {
 	Log           *zap.Logger // nil: nothing is logged
 	LogMessages   bool        // log each message that comes in
+	LogRate       int         // log lines a second for each reason of an end that is not the usual one, ten times as many at once; the others are counted; 0: all are written
 	Name          string      // the host or pod, as the greeting says it; empty: left out
 	MaxConns      int         // connections at a time over all listeners; 0: no bound
 	MaxConnsPerIP int         // connections at a time from one address, IPv6 counted by /64; 0: no bound
@@ -45,16 +46,23 @@ type Server struct {
 
 	drain atomic.Pointer[drain] // nil until Shutdown
 
-	refusals     rate.Sometimes // spaces out the log lines about connections turned away
-	acceptErrors rate.Sometimes // and about accepting
+	// Throttles of log lines.
+	endings      [numReasons]*throttle // of connections that ended for this reason; nil: all are written
+	panics       *throttle
+	refusals     *throttle // of connections turned away
+	acceptErrors *throttle
 
 	// conversations are all connections that are not entered in the books. Add is called under mu only, and never after closed.
 	conversations sync.WaitGroup
 	ended         chan *conn    // those whose goroutine has done its work
+	pulse         chan struct{} // taken by who enters them; see Alive
 	over          chan struct{} // closed when the last one is entered after Shutdown
 
+	loops sync.WaitGroup // that accept; Add is called under mu only, and never after closing
+
 	mu      sync.Mutex
-	closed  bool
+	closing bool // the sockets are closed
+	closed  bool // and nobody is admitted any more
 	booked  bool // keepBooks runs
 	lastID  uint64
 	quota   quota
@@ -72,7 +80,7 @@ func New(c Config) *Server {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	durations, handshakes := newHistograms()
-	return &Server{
+	s := &Server{
 		portable:     c.Portable,
 		log:          c.Log,
 		logMessages:  c.LogMessages,
@@ -82,16 +90,19 @@ func New(c Config) *Server {
 		accepting:    ctx,
 		stopAccept:   cancel,
 		finished:     make(chan handler.Finished, 1),
-		refusals:     rate.Sometimes{Interval: time.Second},
-		acceptErrors: rate.Sometimes{Interval: time.Second},
+		refusals:     newThrottle(1, 1, nil),
+		acceptErrors: newThrottle(1, 1, nil),
 		durations:    durations,
 		handshakes:   handshakes,
 		quota:        quota{max: c.MaxConns, maxPerIP: c.MaxConnsPerIP},
 		conns:        make(map[*conn]struct{}),
 		sockets:      make(map[acceptor]struct{}),
 		ended:        make(chan *conn, booksAhead),
+		pulse:        make(chan struct{}),
 		over:         make(chan struct{}),
 	}
+	s.throttle(c.LogRate)
+	return s
 }
 
 // Finished gives the report of a handler that has done its work (handler.Finished). Whoever reads it is to shut the server

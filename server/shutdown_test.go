@@ -279,6 +279,27 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// Who was accepted and not yet admitted when the server was shut down is served like those before: nobody else can any more.
+func TestShutdown_inHand(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, overPipe, echo(""), limits(server.Limits{AcceptRate: 0.001}))
+		s.dial().Close()
+		s.wantEnd(server.ClientClosed)
+		c := s.dial()
+		go func() {
+			c.send("a\n")
+			c.want("a")
+			c.wantEnd("ERR shutting_down")
+			c.Close()
+		}()
+		synctest.Wait()
+		if got, want := s.stop(drainTimeout), (server.Outcome{Drained: 1}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		s.wantEnd(server.ShuttingDown)
+	})
+}
+
 // All at once, and it takes no longer than the drain timeout and the second for those who don't return.
 func TestShutdown_together(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

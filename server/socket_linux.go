@@ -62,7 +62,7 @@ const (
 const (
 	notHungUp  int32 = iota
 	hungUp           // the watcher has seen something but data come in
-	hungUpSeen       // and the one who receives knows
+	hungUpSeen       // and the one who receives knows, and reads until there is no more from now on: there may be more such
 )
 
 type socket struct {
@@ -75,6 +75,7 @@ type socket struct {
 	pieces uint8  // received before it was
 	bulk   bool   // it has filled a buffer
 	lent   bool   // it has one of bulkInput
+	bound  bool   // what the system holds for the client is bounded beyond what room tells
 }
 
 func newSocket(fd int, h *hangups, writeTimeout time.Duration) (*socket, error) {
@@ -259,7 +260,7 @@ var (
 
 // buffer lends the buffer to receive in.
 func (s *socket) buffer() *[]byte {
-	if s.bulk && room(s.fd) >= 2*bulkBuffer {
+	if s.bulk && room(s.fd) >= 2*bulkBuffer && (!s.bound || window(s.fd) >= bulkBuffer) {
 		if bulkLent.Add(1) <= bulkBuffers {
 			s.lent = true
 			return bulkInput.get()
@@ -291,6 +292,21 @@ func room(fd int32) int {
 		return 0
 	}
 	return int(info[unix.SK_MEMINFO_SNDBUF]) - int(info[unix.SK_MEMINFO_WMEM_QUEUED])
+}
+
+// window returns how many bytes would be on their way to the peer at once, all that came before them being so already: what
+// is left of its window and of what the network is trusted with (TCP_INFO, tcp(7), since Linux 5.4); 0 when the system does not
+// tell. A peer that reads nothing has none.
+func window(fd int32) int {
+	var info unix.TCPInfo
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 || info.Notsent_bytes > 0 {
+		return 0
+	}
+	under := int(info.Bytes_sent) - int(info.Bytes_retrans) - int(info.Bytes_acked)
+	return min(int(info.Snd_wnd), int(info.Snd_cwnd)*int(info.Snd_mss)) - under
 }
 
 // hangups watches sockets for whatever is not data: the end of the client's side, a reset, an urgent mark. It has an epoll
@@ -400,7 +416,8 @@ type socketAcceptor struct {
 	raw          syscall.RawConn
 	hangups      *hangups
 	writeTimeout time.Duration
-	tunes        bool     // it was not tuned before it listened, so that what is connected already may not be
+	options      socketOptions
+	tunes        bool     // whoever comes may have connected before the options were set on the listening socket
 	local        net.Addr // nil: it differs
 
 	ready func(fd uintptr) bool // acceptReady, bound once
@@ -411,67 +428,30 @@ type socketAcceptor struct {
 
 // newSocketAcceptor takes l over. A listener lends its descriptor to nobody who would wait for it, so that a duplicate is
 // taken, and l is closed.
-func newSocketAcceptor(l *net.TCPListener, h *hangups, writeTimeout time.Duration) (*socketAcceptor, error) {
+func newSocketAcceptor(l *net.TCPListener, h *hangups, writeTimeout time.Duration, o socketOptions) (*socketAcceptor, error) {
 	file, err := l.File()
 	if err != nil {
 		return nil, err
 	}
-	a := &socketAcceptor{file: file, hangups: h, writeTimeout: writeTimeout}
+	a := &socketAcceptor{file: file, hangups: h, writeTimeout: writeTimeout, options: o, tunes: true}
 	a.ready = a.acceptReady
 	if a.raw, err = polled(file); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	control := a.raw.Control(func(fd uintptr) {
-		if err = plain(int(fd)); err != nil || tuned(int(fd)) {
-			return
+	err = control(a.raw, func(fd int) error {
+		if err := plain(fd); err != nil {
+			return err
 		}
-		a.tunes = true
-		err = tune(int(fd))
+		return o.set(fd)
 	})
-	if control != nil || err != nil {
-		return nil, errors.Join(control, err, file.Close())
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsUnspecified() {
 		a.local = addr
 	}
 	_ = l.Close()
 	return a, nil
-}
-
-// options are what every connection is to have: as net sets it, and keepAlive.
-var options = []struct{ level, name, value int }{
-	{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle / time.Second)},
-	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval / time.Second)},
-	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count},
-}
-
-// tune sets the options on a connection, or on a listening socket for all its connections from then on.
-func tune(fd int) error {
-	for _, o := range options {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
-			return os.NewSyscallError("setsockopt", err)
-		}
-	}
-	return nil
-}
-
-// tuned reports whether all options are set.
-func tuned(fd int) bool {
-	for _, o := range options {
-		if value, err := unix.GetsockoptInt(fd, o.level, o.name); err != nil || value != o.value {
-			return false
-		}
-	}
-	return true
-}
-
-// tuneListening tunes a socket before it listens; see net.ListenConfig.Control.
-func tuneListening(_, _ string, raw syscall.RawConn) error {
-	var err error
-	control := raw.Control(func(fd uintptr) { err = tune(int(fd)) })
-	return errors.Join(control, err)
 }
 
 // plain returns errors.ErrUnsupported for a socket that does not pass its options on, as those of Multipath TCP don't.
@@ -491,12 +471,13 @@ func (a *socketAcceptor) accept() (arrival, error) {
 		return arrival{}, os.NewSyscallError("accept4", a.errno)
 	}
 	if a.tunes {
-		_ = tune(a.fd) // It fails where the connection is gone again.
+		_ = a.options.set(a.fd) // It fails where the connection is gone again.
 	}
 	s, err := newSocket(a.fd, a.hangups, a.writeTimeout)
 	if err != nil {
 		return arrival{}, err
 	}
+	s.bound = a.options.sendBuffer > 0
 	local := a.local
 	if local == nil {
 		local = localAddr(a.fd)
@@ -506,7 +487,11 @@ func (a *socketAcceptor) accept() (arrival, error) {
 
 func (a *socketAcceptor) acceptReady(listening uintptr) bool {
 	a.fd, a.errno = accept(int(listening), &a.from)
-	return a.errno != syscall.EAGAIN
+	if a.errno == syscall.EAGAIN {
+		a.tunes = false // All that had connected before are in.
+		return false
+	}
+	return true
 }
 
 func (a *socketAcceptor) Close() error { return a.file.Close() }

@@ -310,33 +310,6 @@ func TestSocket_bulk(t *testing.T) {
 	s.wantEnd(server.ClientClosed)
 }
 
-// Accepted sockets have what net gives those that it accepts, and the keep-alives that a server wants.
-func TestSocket_options(t *testing.T) {
-	t.Parallel()
-	s := serve(t, overTCP, echo(""), greeting)
-	c := s.dial()
-	c.talk(0)
-	s.srv.EachDescriptor(func(fd int) {
-		for _, option := range []struct {
-			name             string
-			level, id, value int
-		}{
-			{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-			{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-			{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
-			{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 5},
-			{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
-		} {
-			if got, err := unix.GetsockoptInt(fd, option.level, option.id); err != nil || got != option.value {
-				t.Errorf("%s is %d, %v; want %d", option.name, got, err, option.value)
-			}
-		}
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("flags %x, %v; want FD_CLOEXEC", flags, err)
-		}
-	})
-}
-
 // Who flushes when the connection is over, on a goroutine that nobody waits for, reaches nobody: the system has given the
 // descriptor to the next.
 func TestSocket_flushWhenOver(t *testing.T) {

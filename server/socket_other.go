@@ -5,7 +5,6 @@ package server
 import (
 	"errors"
 	"net"
-	"syscall"
 	"time"
 )
 
@@ -16,8 +15,6 @@ func newHangups() (*hangups, error) { return nil, errors.ErrUnsupported }
 
 func (*hangups) close() {}
 
-func newSocketAcceptor(*net.TCPListener, *hangups, time.Duration) (acceptor, error) {
+func newSocketAcceptor(*net.TCPListener, *hangups, time.Duration, socketOptions) (acceptor, error) {
 	return nil, errors.ErrUnsupported
 }
-
-func tuneListening(string, string, syscall.RawConn) error { return nil }

@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
@@ -35,6 +37,10 @@ type daemon struct {
 	keyboard io.Reader // the operator's; nil: no console
 	ready    atomic.Bool
 	failures chan error // from the goroutines that accept
+
+	manager    *notifier // nil: no service manager is to be told
+	handover   *handover // sockets from the service manager that nobody has yet
+	handedOver bool      // there were some
 }
 
 // serving is a listener with its open sockets.
@@ -43,6 +49,7 @@ type serving struct {
 	handler  handler.Handler
 	listener *server.Listener
 	sockets  []net.Listener
+	handed   int // how many of the sockets were handed over by the service manager
 }
 
 // logTimeout bounds how long the end of the program waits for a log that nobody reads.
@@ -62,6 +69,9 @@ func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *o
 		d.log.Warn(w)
 	}
 
+	if d.manager, err = newNotifier(); err != nil {
+		d.log.Warn("no service manager is told how the daemon is", zap.Error(err))
+	}
 	if lowered := connsFor(d.cfg.MaxConns); lowered != d.cfg.MaxConns {
 		if d.cfg.MaxConns != 0 {
 			d.log.Warn("PARLEY_MAX_CONNS lowered: the process may not open that many files (ulimit -n)",
@@ -88,6 +98,10 @@ func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *o
 	d.openAdmin(registry)
 	d.start()
 	go operator()
+	d.tell(sd.SdNotifyReady, status("serving "+strings.Join(d.labels(), ", ")))
+	ended := make(chan struct{})
+	defer close(ended)
+	go d.manager.watch(func() { d.srv.Alive(); logs.Dropped() }, ended)
 	return d.run(signals)
 }
 
@@ -96,12 +110,19 @@ func (d *daemon) open(listeners []config.Listener) error {
 	d.srv = server.New(server.Config{
 		Log:           d.log,
 		LogMessages:   d.cfg.LogMessages,
+		LogRate:       int(d.cfg.LogRate),
 		Name:          d.cfg.Name,
 		MaxConns:      int(d.cfg.MaxConns),
 		MaxConnsPerIP: int(d.cfg.MaxConnsPerIP),
 		AcceptRate:    d.cfg.AcceptRate,
 		Portable:      d.cfg.Transport == config.TransportPortable,
 	})
+	var err error
+	if d.handover, err = takeOver(openFiles()); err != nil {
+		return runError(err)
+	}
+	d.handedOver = len(d.handover.sockets) > 0
+	d.handover.claim(listeners, d.cfg.Admin != "")
 	ctx, cancel := context.WithTimeout(context.Background(), listenTimeout)
 	defer cancel()
 	for _, l := range listeners {
@@ -118,24 +139,29 @@ func (d *daemon) open(listeners []config.Listener) error {
 			Flush:       l.Flush,
 			Limits:      limits(l),
 		})}
+		s.sockets, s.handed, err = d.sockets(ctx, "listener "+l.String(), l.Network, l.FD, l.Addresses())
 		d.serving = append(d.serving, s)
-		for _, address := range l.Addresses() {
-			sockets, err := server.Listen(ctx, l.Network, address)
-			if err != nil {
-				return runError(listenError("listener "+l.String(), l.Network, address, err))
-			}
-			last := &d.serving[len(d.serving)-1]
-			last.sockets = append(last.sockets, sockets...)
+		if err != nil {
+			return runError(err)
 		}
 	}
-	if d.cfg.Admin == "" {
-		return nil
+	if d.cfg.Admin != "" {
+		if err := d.openAdminSockets(ctx); err != nil {
+			return runError(err)
+		}
 	}
-	var err error
-	if d.adminAt, err = server.Listen(ctx, "tcp", d.cfg.Admin); err != nil {
-		return runError(listenError("admin side (PARLEY_ADMIN)", "tcp", d.cfg.Admin, err))
+	return runError(d.handover.rest())
+}
+
+// openAdminSockets opens the admin side's sockets, or takes over those that are called so or have its address.
+func (d *daemon) openAdminSockets(ctx context.Context) (err error) {
+	const what = "admin side (PARLEY_ADMIN)"
+	name := ""
+	if d.handover.has(adminFDName) {
+		name = adminFDName
 	}
-	return nil
+	d.adminAt, _, err = d.sockets(ctx, what, "tcp", name, []string{d.cfg.Admin})
+	return err
 }
 
 // limits are those of one listener. Caps that it has of its own are beside the process's, which the server has already.
@@ -147,6 +173,8 @@ func limits(l config.Listener) server.Limits {
 		MessageTimeout: l.MessageTimeout,
 		IdleTimeout:    l.IdleTimeout,
 		WriteTimeout:   l.WriteTimeout,
+		SendBuffer:     int(l.SendBuffer),
+		ReceiveBuffer:  int(l.ReceiveBuffer),
 	}
 	if _, ok := l.Own["max_conns"]; ok {
 		own.MaxConns = int(l.MaxConns)
@@ -195,8 +223,14 @@ func (d *daemon) start() {
 		for _, socket := range s.sockets {
 			go d.accept(s.config.Label, func() error { return s.listener.Serve(socket) })
 		}
-		d.log.Info("listening", zap.String("listener", s.config.Label), zap.String("address", s.addresses()),
-			zap.String("wire", s.config.Wire), zap.String("try", s.try()))
+		fields := []zap.Field{
+			zap.String("listener", s.config.Label), zap.String("address", s.addresses()),
+			zap.String("wire", s.config.Wire), zap.String("try", s.try()),
+		}
+		if s.handed > 0 {
+			fields = append(fields, zap.Int("handed_over", s.handed))
+		}
+		d.log.Info("listening", fields...)
 	}
 	for _, socket := range d.adminAt {
 		go d.accept("PARLEY_ADMIN", func() error { return d.admin.Serve(socket) })
@@ -237,6 +271,7 @@ func (d *daemon) run(signals <-chan os.Signal) error {
 		delay = 0
 	}
 	d.ready.Store(false)
+	d.tell(sd.SdNotifyStopping, extend(delay+d.cfg.DrainTimeout+endTimeout), status("draining"))
 
 	began := time.Now()
 	outcome := make(chan server.Outcome, 1)
@@ -268,6 +303,26 @@ func (d *daemon) drain(delay time.Duration) server.Outcome {
 	}
 	return out
 }
+
+// labels are what the listeners are called.
+func (d *daemon) labels() []string {
+	labels := make([]string, len(d.serving))
+	for i, s := range d.serving {
+		labels[i] = s.config.Label
+	}
+	return labels
+}
+
+// tell tells the service manager, if there is one, how the daemon is.
+func (d *daemon) tell(states ...string) {
+	if err := d.manager.notify(states...); err != nil {
+		d.log.Warn("the service manager does not know how the daemon is", zap.Error(err))
+	}
+}
+
+// endTimeout is how long the end may take beyond the drain: for who was cut, the admin side and the log, a second each, and
+// as much again.
+const endTimeout = 6 * time.Second
 
 // adminTimeout bounds how long the end waits for an answer on the admin side.
 const adminTimeout = time.Second

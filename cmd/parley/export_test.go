@@ -8,3 +8,13 @@ var ListenError = listenError
 
 // MergeSignals is mergeSignals.
 var MergeSignals = mergeSignals
+
+// TakeOver is what a service manager handed over, and whom it wants to be told.
+func TakeOver() error {
+	_, err := takeOver(openFiles())
+	if err != nil {
+		return err
+	}
+	_, err = newNotifier()
+	return err
+}

@@ -238,3 +238,16 @@ func TestFewFiles(t *testing.T) {
 		t.Errorf("logged:\n%s", d.stdout)
 	}
 }
+
+// SIGQUIT, and SIGABRT as from systemd's watchdog, end the daemon at once, and it says where each goroutine stands.
+func TestQuit(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT} {
+		d := serve(t, "PARLEY_DRAIN_DELAY=1h", "echo://127.0.0.1:0")
+		d.signal(sig)
+		d.exits(2)
+		if got := d.stderr.String(); !strings.Contains(got, "(*Listener).Serve") {
+			t.Errorf("%v: stderr:\n%s", sig, tail(got))
+		}
+	}
+}

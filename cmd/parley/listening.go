@@ -64,7 +64,7 @@ func unixAdvice(err error) string {
 
 // addresses says where a listener listens: each of its sockets, a range in short.
 func (s serving) addresses() string {
-	if c := s.config; c.FirstPort != c.LastPort {
+	if c := s.config; c.FirstPort != c.LastPort && s.handed == 0 {
 		return net.JoinHostPort(c.Host, fmt.Sprintf("%d-%d", c.FirstPort, c.LastPort))
 	}
 	return addresses(s.sockets)
