@@ -17,6 +17,11 @@ type Greeting struct {
 	Me       string // the address that the client reached
 	Name     string // the host or pod that answers
 	Handler  string // the name of the conversation
+	Via      string // the proxy's address, ADDR:PORT, where a PROXY header told the client's
+	TLS      string // the version of TLS, as in "1.3"
+	SNI      string // the name that the client asked for (RFC 6066, 3)
+	ALPN     string // the protocol that both sides agreed upon (RFC 7301)
+	ClientCN string // the common name of the client's certificate, which was verified
 }
 
 // ErrNoGreeting says that a message is no greeting.
@@ -40,8 +45,18 @@ func (g Greeting) appendLine(dst []byte) []byte {
 type greetingWord struct{ key, value string }
 
 // words returns all but the client ID, in the order in which they are written.
-func (g *Greeting) words() [4]greetingWord {
-	return [...]greetingWord{{"you", g.You}, {"me", g.Me}, {"name", g.Name}, {"handler", g.Handler}}
+func (g *Greeting) words() [9]greetingWord {
+	return [...]greetingWord{
+		{"you", g.You},
+		{"me", g.Me},
+		{"name", g.Name},
+		{"handler", g.Handler},
+		{"via", g.Via},
+		{"tls", g.TLS},
+		{"sni", g.SNI},
+		{"alpn", g.ALPN},
+		{"client_cn", g.ClientCN},
+	}
 }
 
 // set sets what key stands for; a key it does not know is ignored.
@@ -61,6 +76,16 @@ func (g *Greeting) set(key, value string) error {
 		g.Name = value
 	case "handler":
 		g.Handler = value
+	case "via":
+		g.Via = value
+	case "tls":
+		g.TLS = value
+	case "sni":
+		g.SNI = value
+	case "alpn":
+		g.ALPN = value
+	case "client_cn":
+		g.ClientCN = value
 	}
 	return nil
 }

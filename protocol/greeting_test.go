@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -12,6 +13,10 @@ func TestParseGreeting(t *testing.T) {
 	full := protocol.Greeting{
 		ClientID: 17, You: "203.0.113.9:51544", Me: "10.2.1.4:12000", Name: "pod-x", Handler: "echo",
 	}
+	secure := protocol.Greeting{
+		ClientID: 17, You: "203.0.113.9:51544", Handler: "echo",
+		Via: "10.2.1.1:40000", TLS: "1.3", SNI: "lab.example.org", ALPN: "parley", ClientCN: "ada",
+	}
 	tests := []struct {
 		line string
 		want protocol.Greeting
@@ -22,7 +27,16 @@ func TestParseGreeting(t *testing.T) {
 		{line: "HELLO clientid=0", want: protocol.Greeting{}},
 		{line: "HELLO clientid=18446744073709551615", want: protocol.Greeting{ClientID: 1<<64 - 1}},
 		{line: "HELLO  clientid=1   name=x ", want: protocol.Greeting{ClientID: 1, Name: "x"}},
-		{line: "HELLO via=proxy clientid=1 tls sni=a=b =", want: protocol.Greeting{ClientID: 1}},
+		{
+			line: "HELLO clientid=17 you=203.0.113.9:51544 handler=echo via=10.2.1.1:40000 tls=1.3 sni=lab.example.org alpn=parley client_cn=ada",
+			want: secure,
+		},
+		{
+			line: "HELLO client_cn=ada alpn=parley sni=lab.example.org tls=1.3 via=10.2.1.1:40000 handler=echo you=203.0.113.9:51544 clientid=17",
+			want: secure,
+		},
+		{line: "HELLO via=[2001:db8::1]:9 clientid=1 tls sni=a=b", want: protocol.Greeting{ClientID: 1, Via: "[2001:db8::1]:9", SNI: "a=b"}},
+		{line: "HELLO since=now clientid=1 compressed VIA=x tls2=1.3 =", want: protocol.Greeting{ClientID: 1}},
 		{line: "HELLO clientid=1 name=a=b handler=", want: protocol.Greeting{ClientID: 1, Name: "a=b"}},
 
 		{line: "", err: `no greeting: it does not begin with "HELLO "`},
@@ -67,3 +81,49 @@ func TestAppendGreeting_oddValues(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestGreeting_keysThatApply: what says more of a connection comes behind the handler, in one order, on every wire, and is
+// read again on each; and where it does not apply, nothing of it is written.
+func TestGreeting_keysThatApply(t *testing.T) {
+	t.Parallel()
+	g := protocol.Greeting{
+		ClientID: 17, You: "203.0.113.9:51544", Me: "10.2.1.4:12000", Name: "pod-x", Handler: "echo",
+		Via: "10.2.1.1:40000", TLS: "1.3", SNI: "lab.example.org", ALPN: "parley", ClientCN: "Ada Lovelace",
+	}
+	const (
+		line = "HELLO clientid=17 you=203.0.113.9:51544 me=10.2.1.4:12000 name=pod-x handler=echo" +
+			" via=10.2.1.1:40000 tls=1.3 sni=lab.example.org alpn=parley client_cn=Ada_Lovelace\n"
+		object = `{"clientid":17,"you":"203.0.113.9:51544","me":"10.2.1.4:12000","name":"pod-x","handler":"echo",` +
+			`"via":"10.2.1.1:40000","tls":"1.3","sni":"lab.example.org","alpn":"parley","client_cn":"Ada_Lovelace"}` + "\n"
+		// As Text shows it, which sorts the keys.
+		dict = `{'alpn': 'parley', 'client_cn': 'Ada_Lovelace', 'clientid': 17, 'handler': 'echo', 'me': '10.2.1.4:12000', ` +
+			`'name': 'pod-x', 'sni': 'lab.example.org', 'tls': '1.3', 'via': '10.2.1.1:40000', 'you': '203.0.113.9:51544'}`
+	)
+	keys := []string{"via", "tls", "sni", "alpn", "client_cn"}
+	for name, want := range map[string]string{
+		protocol.TextName: line, protocol.RawName: line, protocol.JSONName: object, protocol.PickleName: dict,
+	} {
+		w := protocol.Wires[name]
+		written := w.AppendGreeting(nil, g)
+		shown := string(written)
+		if name == protocol.PickleName {
+			shown = w.Text(written)
+		}
+		if shown != want {
+			t.Errorf("%s: got  %s\nwant %s", name, shown, want)
+		}
+		readAs := g
+		readAs.ClientCN = "Ada_Lovelace"
+		if got, err := w.ParseGreeting(trimNewline(written)); got != readAs || err != nil {
+			t.Errorf("%s: read %+v, %v", name, got, err)
+		}
+		plain := w.AppendGreeting(nil, protocol.Greeting{ClientID: 17, Handler: "echo"})
+		for _, key := range keys {
+			if bytes.Contains(plain, []byte(key)) {
+				t.Errorf("%s: %s in %q", name, key, plain)
+			}
+		}
+	}
+}
+
+func trimNewline(line []byte) []byte { return bytes.TrimSuffix(line, []byte("\n")) }

@@ -272,7 +272,7 @@ func TestJSON_ParseGreeting(t *testing.T) {
 		want protocol.Greeting
 		err  string
 	}{
-		{msg: `{"clientid":17,"name":"pod x","via":{"a":1}}`, want: protocol.Greeting{ClientID: 17, Name: "pod x"}},
+		{msg: `{"clientid":17,"name":"pod x","since":{"a":1}}`, want: protocol.Greeting{ClientID: 17, Name: "pod x"}},
 		{msg: `{"you":"a","clientid":18446744073709551615}`, want: protocol.Greeting{ClientID: math.MaxUint64, You: "a"}},
 		{msg: ``, err: "no greeting: it has no keys"},
 		{msg: `[]`, err: "no greeting: it has no keys"},

@@ -360,7 +360,7 @@ func TestPickle_ParseGreeting(t *testing.T) {
 		want protocol.Greeting
 		err  string
 	}{
-		{msg: "}(Vname\nVpod x\nVclientid\nK\x11Vvia\n]u.", want: protocol.Greeting{ClientID: 17, Name: "pod x"}},
+		{msg: "}(Vname\nVpod x\nVclientid\nK\x11Vsince\n]u.", want: protocol.Greeting{ClientID: 17, Name: "pod x"}},
 		{msg: "}(Vclientid\nL18446744073709551615L\nu.", want: protocol.Greeting{ClientID: math.MaxUint64}},
 		{msg: "", err: "no greeting: it has no keys"},
 		{msg: "K\x11.", err: "no greeting: it has no keys"},
