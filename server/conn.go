@@ -40,7 +40,9 @@ type conn struct {
 	over    atomic.Bool            // the context has ended, made or not yet made
 
 	// Owned by the connection's goroutine.
-	refused      bool // it was turned away and is only told so
+	refused      bool // it was turned away at the door and is only told so
+	nameless     bool // it is counted without an address, as long as the client's is not known
+	welcomed     bool // its conversation may begin
 	conversing   bool // the handler has not returned
 	eof          bool // the client has ended its side
 	owing        bool // replies may have been gathered that nothing has sent yet
@@ -59,6 +61,7 @@ type conn struct {
 // extras are what a connection has only when somebody has asked for it.
 type extras struct {
 	remote net.Addr // of a client that has no IP address
+	facts  facts    // what the handshake has told
 
 	mu         sync.Mutex
 	ctx        context.Context
@@ -101,9 +104,10 @@ const (
 	more                 // and there are more behind that, so that replies gather
 )
 
-// welcome prepares a conversation, on the goroutine that accepts. The connection's own does none of this: a goroutine that
-// has once needed more than the smallest stack keeps the larger one for as long as it waits for input.
+// welcome prepares a conversation, on the goroutine that accepts or the one of the handshake. The connection's own does none
+// of this: a goroutine that has once needed more than the smallest stack keeps the larger one for as long as it waits for input.
 func (c *conn) welcome() {
+	c.welcomed = true
 	c.logOpen()
 	if c.ln.Greeting {
 		c.greet()
@@ -117,7 +121,7 @@ func (c *conn) welcome() {
 // serve is the life of the connection, on its own goroutine.
 func (c *conn) serve() {
 	defer c.finish()
-	if c.refused {
+	if !c.welcomed {
 		return
 	}
 	if c.out != nil {

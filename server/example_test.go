@@ -229,8 +229,11 @@ func ExampleReason() {
 	}
 	// Output:
 	// denied
+	// untrusted_proxy
 	// server_full
 	// too_many_from_ip
+	// bad_proxy_header
+	// handshake_timeout
 	// client_closed
 	// done
 	// line_too_long

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net"
+	"net/netip"
 )
 
 // ListenAll opens the same port on each of a name's addresses. What names this machine has is not for a test to say.
@@ -15,7 +16,7 @@ func ListenAll(ctx context.Context, hosts []string, port string) ([]net.Listener
 func (s *Server) Books(listeners ...*Listener) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := len(s.conns) + s.refused + s.quota.count + len(s.quota.byIP)
+	n := len(s.conns) + s.refused + s.handshaking + s.quota.count + len(s.quota.byIP)
 	for _, l := range listeners {
 		n += l.quota.count + len(l.quota.byIP)
 	}
@@ -43,3 +44,22 @@ func endpointOf(t transport) endpoint {
 }
 
 func (s *stream) over() endpoint { return s.nc }
+
+// ReadHeader reads the header of a proxy that comes in pieces. It is false when it has not come as a whole; rest is what has come
+// behind it.
+func ReadHeader(pieces ...[]byte) (client, reached netip.AddrPort, rest []byte, whole bool, err error) {
+	var h headerReader
+	more := true
+	for _, piece := range pieces {
+		if more {
+			more = h.take(piece)
+		} else {
+			rest = append(rest, piece...)
+		}
+	}
+	if h.err != nil || !h.whole() {
+		return client, reached, nil, false, h.err
+	}
+	client, reached, err = parseHeader(h.got[:h.length])
+	return client, reached, append(h.got[h.length:], rest...), true, err
+}

@@ -10,7 +10,7 @@ import (
 // makes the system drop answers that are still on their way, so what the client still sends is read and thrown away.
 const (
 	lingerTimeout      = 5 * time.Second // as nginx's lingering_timeout
-	shortLingerTimeout = time.Second     // for one who was turned away, and while the server drains
+	shortLingerTimeout = time.Second     // for one with whom there was no conversation, and while the server drains
 	lingerBytes        = 16 << 20
 )
 
@@ -52,7 +52,7 @@ func (c *conn) free(how func()) {
 func (c *conn) linger() {
 	rest := &discarder{c, lingerBytes}
 	timeout := lingerTimeout
-	if c.refused {
+	if !c.welcomed {
 		timeout = shortLingerTimeout
 	}
 	began := c.ln.srv.now()

@@ -85,6 +85,7 @@ func (c *conn) logEnd() {
 		zap.Duration("duration", time.Duration(c.ln.srv.now()-c.began)),
 		zap.String("reason", e.reason.String()),
 	}
+	fields = append(fields, c.facts().fields()...)
 	if r := c.registration(); r != nil {
 		fields = append(fields, r.fields()...)
 	}

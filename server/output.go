@@ -187,12 +187,14 @@ func (c *conn) failed() bool {
 func (c *conn) greet() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	f := c.facts()
 	c.gather(c.ln.Wire.AppendGreeting(c.gathered(), protocol.Greeting{
 		ClientID: c.id,
 		You:      c.peer(),
 		Me:       addrString(c.local),
 		Name:     c.ln.srv.name,
 		Handler:  c.ln.HandlerName,
+		Via:      f.via,
 	}))
 	n := c.t.sendNow(*c.out)
 	c.sent.Store(uint64(n))
@@ -207,11 +209,14 @@ func (c *conn) greet() {
 func (c *conn) tell(reason Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if reason.told() {
+	if c.tells(reason) {
 		c.gather(c.ln.Wire.AppendError(c.gathered(), c.errorOf(reason)))
 	}
 	_ = c.flush()
 }
+
+// tells reports whether the client is told reason before the connection is closed.
+func (c *conn) tells(reason Reason) bool { return reason.told() }
 
 // errorOf is what the client is told.
 func (c *conn) errorOf(reason Reason) protocol.Error {

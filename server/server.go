@@ -47,22 +47,24 @@ type Server struct {
 
 	refusals     rate.Sometimes // spaces out the log lines about connections turned away
 	acceptErrors rate.Sometimes // and about accepting
+	failures     rate.Sometimes // and about handshakes that fail
 
 	// conversations are all connections that are not entered in the books. Add is called under mu only, and never after closed.
 	conversations sync.WaitGroup
 	ended         chan *conn    // those whose goroutine has done its work
 	over          chan struct{} // closed when the last one is entered after Shutdown
 
-	mu      sync.Mutex
-	closed  bool
-	booked  bool // keepBooks runs
-	lastID  uint64
-	quota   quota
-	refused int // connections being turned away
-	conns   map[*conn]struct{}
-	tallies []*tally
-	sockets map[acceptor]struct{}
-	hangups *hangups // nil: no listener has the fast transport
+	mu          sync.Mutex
+	closed      bool
+	booked      bool // keepBooks runs
+	lastID      uint64
+	quota       quota
+	refused     int // connections being turned away
+	handshaking int // connections on their way to a conversation
+	conns       map[*conn]struct{}
+	tallies     []*tally
+	sockets     map[acceptor]struct{}
+	hangups     *hangups // nil: no listener has the fast transport
 }
 
 // New returns a Server without listeners.
@@ -84,6 +86,7 @@ func New(c Config) *Server {
 		finished:     make(chan handler.Finished, 1),
 		refusals:     rate.Sometimes{Interval: time.Second},
 		acceptErrors: rate.Sometimes{Interval: time.Second},
+		failures:     rate.Sometimes{Interval: time.Second},
 		durations:    durations,
 		handshakes:   handshakes,
 		quota:        quota{max: c.MaxConns, maxPerIP: c.MaxConnsPerIP},
