@@ -90,6 +90,9 @@ func newConn(l *Listener, a arrival) *conn {
 		dec:    l.Wire.NewDecoder(l.Limits.MaxMessage),
 		began:  l.srv.now(),
 	}
+	if l.TLS != nil {
+		c.t = &secured{transport: a.t, config: l.TLS}
+	}
 	if !a.from.IsValid() {
 		c.extras.Store(&extras{remote: a.remote})
 	}

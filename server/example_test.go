@@ -233,6 +233,7 @@ func ExampleReason() {
 	// server_full
 	// too_many_from_ip
 	// bad_proxy_header
+	// bad_tls
 	// handshake_timeout
 	// client_closed
 	// done

@@ -10,7 +10,11 @@ import (
 
 // facts are what a handshake tells of a connection; empty where it does not apply. They are static once it is over.
 type facts struct {
-	via string // the proxy that named the client
+	via      string // the proxy that named the client
+	tls      string // the version, such as 1.3
+	sni      string // the name that the client asked for
+	alpn     string // the protocol that was agreed upon
+	clientCN string // the common name of the client's certificate, which was verified
 }
 
 // facts returns what is known of the connection.
@@ -24,7 +28,9 @@ func (c *conn) facts() facts {
 // fields are the facts as log lines have them.
 func (f facts) fields() []zap.Field {
 	var fields []zap.Field
-	for _, field := range []struct{ key, value string }{{"via", f.via}} {
+	for _, field := range []struct{ key, value string }{
+		{"via", f.via}, {"tls", f.tls}, {"sni", f.sni}, {"alpn", f.alpn}, {"client_cn", f.clientCN},
+	} {
 		if field.value != "" {
 			fields = append(fields, zap.String(field.key, printable([]byte(field.value))))
 		}
@@ -32,8 +38,8 @@ func (f facts) fields() []zap.Field {
 	return fields
 }
 
-// approach is the way of a connection to its conversation where there is something to do first: the header of a proxy. It
-// has a goroutine of its own, which ends there: whoever stalls holds up nobody, and the one that then waits for messages
+// approach is the way of a connection to its conversation where there is something to do first: the header of a proxy, the
+// handshake of TLS. It has a goroutine of its own, which ends there: whoever stalls holds up nobody, and the one that then waits for messages
 // begins with the smallest stack.
 func (c *conn) approach() {
 	returned := false
@@ -80,7 +86,12 @@ func (c *conn) shakeHands() error {
 	}
 	c.arm(0)
 	if c.ln.Proxied {
-		return c.readHeader()
+		if err := c.readHeader(); err != nil {
+			return err
+		}
+	}
+	if s, ok := c.t.(*secured); ok {
+		return c.secure(s)
 	}
 	return nil
 }
@@ -116,7 +127,7 @@ func (c *conn) logFailed(e *ending) {
 	switch e.reason { //nolint:exhaustive // the other reasons are the client's or ours, and no mistake
 	case Denied, TooManyFromIP:
 		c.ln.srv.logRefused(c, e.reason)
-	case BadProxyHeader, HandshakeTimeout:
+	case BadProxyHeader, BadTLS, HandshakeTimeout:
 		c.ln.srv.failures.Do(func() {
 			c.ln.srv.log.Warn("handshakes fail", zap.String("reason", e.reason.String()), zap.String("listener", c.ln.Label),
 				zap.String("peer", c.peer()), zap.Error(e.err))

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -23,6 +24,7 @@ type ListenerConfig struct {
 	Greeting    bool            // tell each client its ID first
 	Flush       time.Duration   // how long a client that has never sent a newline stays quiet until that ends its message; 0: for ever
 	Limits      Limits
+	TLS         *tls.Config    // clients speak TLS; nil: they don't
 	Proxied     bool           // each connection begins with a header of the PROXY protocol, which names the client
 	Proxies     []netip.Prefix // whose headers are believed, besides those of a unix socket's peers; anybody else is shut out
 }
@@ -48,7 +50,7 @@ func (s *Server) NewListener(c ListenerConfig) *Listener {
 	l := &Listener{
 		ListenerConfig: c,
 		srv:            s,
-		handshakes:     c.Proxied,
+		handshakes:     c.Proxied || c.TLS != nil,
 		limiter:        s.limiter,
 		quota:          quota{max: c.Limits.MaxConns, maxPerIP: c.Limits.MaxConnsPerIP},
 	}

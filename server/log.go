@@ -56,14 +56,14 @@ func (c *conn) logOpen() {
 }
 
 // logEnd writes the one line of a connection. One who sent nothing, as a health check does, is not worth a line unless
-// something went wrong.
+// something went wrong, and nor is one whose handshake failed, of which logFailed tells.
 //
 //go:noinline
 func (c *conn) logEnd() {
 	e := c.ending.Load()
 	t := c.traffic()
 	level := zapcore.InfoLevel
-	if t.received == 0 {
+	if t.received == 0 || !c.welcomed && !c.refused {
 		level = zapcore.DebugLevel
 	}
 	if e.reason == Internal {

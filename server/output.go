@@ -195,6 +195,10 @@ func (c *conn) greet() {
 		Name:     c.ln.srv.name,
 		Handler:  c.ln.HandlerName,
 		Via:      f.via,
+		TLS:      f.tls,
+		SNI:      f.sni,
+		ALPN:     f.alpn,
+		ClientCN: f.clientCN,
 	}))
 	n := c.t.sendNow(*c.out)
 	c.sent.Store(uint64(n))
@@ -215,8 +219,10 @@ func (c *conn) tell(reason Reason) {
 	_ = c.flush()
 }
 
-// tells reports whether the client is told reason before the connection is closed.
-func (c *conn) tells(reason Reason) bool { return reason.told() }
+// tells reports whether the client is told reason before the connection is closed. In TLS it can't be before the handshake is over.
+func (c *conn) tells(reason Reason) bool {
+	return reason.told() && (c.welcomed || c.ln.TLS == nil)
+}
 
 // errorOf is what the client is told.
 func (c *conn) errorOf(reason Reason) protocol.Error {

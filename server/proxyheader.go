@@ -131,7 +131,10 @@ func (c *conn) readHeader() error {
 	if reason, refused := c.ln.srv.introduce(c); refused {
 		return &ending{reason: reason}
 	}
-	if rest := h.got[h.length:]; len(rest) > 0 {
+	rest := h.got[h.length:]
+	if s, ok := c.t.(*secured); ok {
+		s.in = rest
+	} else if len(rest) > 0 {
 		c.received.Store(uint64(len(rest)))
 		c.lastInput = c.ln.srv.now()
 		c.dec.Feed(rest)

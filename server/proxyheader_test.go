@@ -62,7 +62,7 @@ const (
 
 // A header, whoever sends it, is only told from data where the listener is behind a proxy.
 func TestProxy_off(t *testing.T) {
-	everywhere(t, func(t *testing.T, n network) {
+	inTheClear(t, func(t *testing.T, n network) {
 		s := serve(t, n, echo(""))
 		c := s.dial()
 		c.send(header1("203.0.113.5:51000", "192.0.2.99:443"))
@@ -84,7 +84,7 @@ func TestProxy(t *testing.T) {
 		"second is no": {header1("203.0.113.5:51000", "192.0.2.99:443") + "PROXY UNKNOWN\r\n", "203.0.113.5:51000", "192.0.2.99:443"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			everywhere(t, func(t *testing.T, n network) {
+			inTheClear(t, func(t *testing.T, n network) {
 				s := serve(t, n, handler.Func(func(s handler.Session) error {
 					if s.RemoteAddr().String() != test.you || s.LocalAddr().String() != test.me {
 						return fmt.Errorf("the session is of %v with %v", s.RemoteAddr(), s.LocalAddr())
@@ -145,7 +145,7 @@ func TestProxy_own(t *testing.T) {
 		"LOCAL with what is a message": raw2(local2, 0x00, 5, "\x04\x00\x02a\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			everywhere(t, func(t *testing.T, n network) {
+			inTheClear(t, func(t *testing.T, n network) {
 				s := serve(t, n, echo(""), greeting, everyone)
 				c := s.dial()
 				c.send(header + "hello\n")
@@ -182,7 +182,7 @@ func TestProxy_bad(t *testing.T) {
 		"v2, LOCAL, TLV beyond": raw2(local2, 0x11, 12+4, ip4Block+"\x04\xff\xffx"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			everywhere(t, func(t *testing.T, n network) {
+			inTheClear(t, func(t *testing.T, n network) {
 				s := serve(t, n, echo(""), greeting, everyone)
 				c := s.dial()
 				c.send(sent)
@@ -201,7 +201,7 @@ func TestProxy_bad(t *testing.T) {
 
 // A proxy that goes without a word has only looked whether there is anybody; one that goes within its header has failed.
 func TestProxy_leaves(t *testing.T) {
-	everywhere(t, func(t *testing.T, n network) {
+	inTheClear(t, func(t *testing.T, n network) {
 		s := serve(t, n, echo(""), greeting, everyone)
 		for _, test := range []struct {
 			sent   string

@@ -24,6 +24,8 @@ const (
 	TooManyFromIP
 	// BadProxyHeader says that a proxy sent no header of the PROXY protocol first, or one that is none.
 	BadProxyHeader
+	// BadTLS says that the TLS handshake failed, or that what came behind it is no TLS.
+	BadTLS
 	// HandshakeTimeout says that the header or the TLS handshake did not come in time.
 	HandshakeTimeout
 	// ClientClosed is the usual end: the client ended its side, and all it had sent was answered.
@@ -62,6 +64,7 @@ var reasonWords = [numReasons]string{
 	ServerFull:       "server_full",
 	TooManyFromIP:    "too_many_from_ip",
 	BadProxyHeader:   "bad_proxy_header",
+	BadTLS:           "bad_tls",
 	HandshakeTimeout: "handshake_timeout",
 	ClientClosed:     "client_closed",
 	Done:             "done",
@@ -127,6 +130,9 @@ func (e *ending) Error() string {
 // endingOf turns what reading or writing returned into an ending: the one place that knows which errors are the
 // network's everyday life.
 func endingOf(err error) *ending {
+	if failed, ok := errors.AsType[tlsError](err); ok {
+		return &ending{reason: BadTLS, err: failed}
+	}
 	switch {
 	case errors.Is(err, protocol.ErrTooLong):
 		return &ending{reason: LineTooLong}
