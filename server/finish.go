@@ -28,6 +28,8 @@ func (c *conn) finish() {
 		c.tell(reason)
 	}
 	switch {
+	case reason == Denied: // As at the door.
+		c.free(c.t.close)
 	case reason.broken(), c.failed():
 		c.free(c.t.reset)
 	case c.eof:
