@@ -6,17 +6,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// MaxRefused is how many connections may be on their way out at a time after they were turned away, each with a goroutine and a file for
-// up to shortLingerTimeout. Those beyond it are told and closed at once, at the price that one who had already sent
-// something may miss what it is told.
+// MaxRefused is how many connections may be on their way out at a time after they were turned away, each with a
+// goroutine and a file for up to shortLingerTimeout. Those beyond it are told and closed at once, at the price that one
+// who had already sent something may miss what it is told.
 const MaxRefused = 512
 
-// MaxHandshakes is how many connections may be in their handshake at a time, over all listeners; those beyond it are turned
-// away as ServerFull. One whose client stalls in TLS, after its hello, was measured to hold 37 KB: together that is 150 MB.
+// MaxHandshakes is how many connections may be in their handshake at a time, over all listeners; those beyond it are
+// turned away as ServerFull. One whose client stalls in TLS, after its hello, was measured to hold 37 KB: together that
+// is 150 MB.
 const MaxHandshakes = 4096
 
-// admit gives a new connection its ID and either lets it in or turns it away. Admission stands under the lock that Shutdown takes, so
-// that no connection slips by it. On a listener behind proxies only the proxy is known here; introduce judges the client.
+// admit gives a new connection its ID and either lets it in or turns it away. Admission stands under the lock that
+// Shutdown takes, so that no connection slips by it. On a listener behind proxies only the proxy is known here;
+// introduce judges the client.
 func (s *Server) admit(l *Listener, a arrival) {
 	c := newConn(l, a)
 	ip := c.remote.Addr()
@@ -86,8 +88,8 @@ func (s *Server) refuses(l *Listener, ip, key netip.Addr) (Reason, bool) {
 	return l.quota.refuses(key)
 }
 
-// introduce judges a connection again, which was admitted as one of a proxy, by the client that the proxy has named. It returns the
-// reason why that can't be served.
+// introduce judges a connection again, which was admitted as one of a proxy, by the client that the proxy has named. It
+// returns the reason why that can't be served.
 func (s *Server) introduce(c *conn) (Reason, bool) {
 	l := c.ln
 	key := capKey(c.remote.Addr())
@@ -105,8 +107,8 @@ func (s *Server) introduce(c *conn) (Reason, bool) {
 	return 0, false
 }
 
-// trusts reports whether addr is that of a proxy whose header is believed. Who has no IP address, as on a unix socket, was let in
-// by the file system.
+// trusts reports whether addr is that of a proxy whose header is believed. Who has no IP address, as on a unix socket,
+// was let in by the file system.
 func (l *Listener) trusts(addr netip.Addr) bool {
 	return !addr.IsValid() || contains(l.Proxies, addr.WithZone(""))
 }

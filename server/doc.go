@@ -49,13 +49,14 @@
 //
 // # TLS and proxies
 //
-// Where there is something to do before the conversation, the connection has a goroutine for that alone, which ends when it is done: at
-// the handshake timeout at the latest. Behind a proxy the client is only known then, and is judged then by lists and caps. The transport
-// of TLS (secured) stands upon the one that carries its records, which is chosen as for any other connection.
+// Where there is something to do before the conversation, the connection has a goroutine for that alone, which ends
+// when it is done: at the handshake timeout at the latest. Behind a proxy the client is only known then, and is judged
+// then by lists and caps. The transport of TLS (secured) stands upon the one that carries its records, which is chosen
+// as for any other connection.
 //
 // # Goroutines
 //
-// Each connection has one, which Shutdown waits for. It alone reads, and it runs the handler. Those that the handler starts
-// with Session.Go it waits for when the handler has returned. Replies may come from any goroutine, one at a time under
-// conn.mu. Nobody holds Server.mu while reading, writing or logging.
+// Each connection has one, which Shutdown waits for. It alone reads, and it runs the handler. Those that the handler
+// starts with Session.Go it waits for when the handler has returned. Replies may come from any goroutine, one at a time
+// under conn.mu. Nobody holds Server.mu while reading, writing or logging.
 package server

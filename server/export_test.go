@@ -11,8 +11,8 @@ func ListenAll(ctx context.Context, hosts []string, port string) ([]net.Listener
 	return listenAll(ctx, "", hosts, port)
 }
 
-// Books returns how many entries the server and these listeners still have in their books: connections, those that are being
-// turned away, addresses, and what is counted against caps. It is 0 when nobody is connected.
+// Books returns how many entries the server and these listeners still have in their books: connections, those that are
+// being turned away, addresses, and what is counted against caps. It is 0 when nobody is connected.
 func (s *Server) Books(listeners ...*Listener) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,8 +45,8 @@ func endpointOf(t transport) endpoint {
 
 func (s *stream) over() endpoint { return s.nc }
 
-// ReadHeader reads the header of a proxy that comes in pieces. It is false when it has not come as a whole; rest is what has come
-// behind it.
+// ReadHeader reads the header of a proxy that comes in pieces. It is false when it has not come as a whole; rest is
+// what has come behind it.
 func ReadHeader(pieces ...[]byte) (client, reached netip.AddrPort, rest []byte, whole bool, err error) {
 	var h headerReader
 	more := true

@@ -38,9 +38,9 @@ func (f facts) fields() []zap.Field {
 	return fields
 }
 
-// approach is the way of a connection to its conversation where there is something to do first: the header of a proxy, the
-// handshake of TLS. It has a goroutine of its own, which ends there: whoever stalls holds up nobody, and the one that then waits for messages
-// begins with the smallest stack.
+// approach is the way of a connection to its conversation where there is something to do first: the header of a proxy,
+// the handshake of TLS. It has a goroutine of its own, which ends there: whoever stalls holds up nobody, and the one
+// that then waits for messages begins with the smallest stack.
 func (c *conn) approach() {
 	returned := false
 	defer func() {
@@ -96,8 +96,8 @@ func (c *conn) shakeHands() error {
 	return nil
 }
 
-// receives gives r what the client sends until r has enough. It returns ShuttingDown as an error when the drain does not let it wait
-// for that.
+// receives gives r what the client sends until r has enough. It returns ShuttingDown as an error when the drain does
+// not let it wait for that.
 func (c *conn) receives(r receiver) error {
 	for {
 		err := c.t.receive(r)
@@ -119,8 +119,9 @@ func failing(err error) *ending {
 	return endingOf(err)
 }
 
-// logFailed says at most once a second that handshakes fail, and why this one has; how many it is, the metrics say. Without it, who has
-// misconfigured a proxy would see nothing: a line for each is at level debug, as anybody can bring them about.
+// logFailed says at most once a second that handshakes fail, and why this one has; how many it is, the metrics say.
+// Without it, who has misconfigured a proxy would see nothing: a line for each is at level debug, as anybody can bring
+// them about.
 //
 //go:noinline
 func (c *conn) logFailed(e *ending) {

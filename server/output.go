@@ -2,8 +2,8 @@ package server
 
 import "parley/protocol"
 
-// gatherBytes is how much of replies is gathered before it is sent: enough that a system call's price is spread, and little
-// enough that a client who does not read holds under 64 KiB together with the input it is an answer to.
+// gatherBytes is how much of replies is gathered before it is sent: enough that a system call's price is spread, and
+// little enough that a client who does not read holds under 64 KiB together with the input it is an answer to.
 const gatherBytes = 16 << 10
 
 // maxPooledOutput is the largest buffer that goes back into outputBuffers.
@@ -57,8 +57,8 @@ func (c *conn) Echo(prefix string, msg []byte) error {
 	return err
 }
 
-// gatherEcho gathers what Echo sends, and reports whether it is to be sent now. Neither it nor lend is part of Echo, so that
-// their frames are off the stack when the system sends: with them, the smallest stack would not do.
+// gatherEcho gathers what Echo sends, and reports whether it is to be sent now. Neither it nor lend is part of Echo, so
+// that their frames are off the stack when the system sends: with them, the smallest stack would not do.
 //
 //go:noinline
 func (c *conn) gatherEcho(prefix string, msg []byte) bool {
@@ -219,7 +219,8 @@ func (c *conn) tell(reason Reason) {
 	_ = c.flush()
 }
 
-// tells reports whether the client is told reason before the connection is closed. In TLS it can't be before the handshake is over.
+// tells reports whether the client is told reason before the connection is closed. In TLS it can't be before the
+// handshake is over.
 func (c *conn) tells(reason Reason) bool {
 	return reason.told() && (c.welcomed || c.ln.TLS == nil)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// The PROXY protocol is specified in HAProxy's proxy-protocol.txt, version 1 and 2. The library parses a header that is here as a
-// whole. It would also read it from a connection; but then it takes a header of version 1 that does not come in one
-// piece for an attack, and it reads on behind the header, into a buffer that would have to stay.
+// The PROXY protocol is specified in HAProxy's proxy-protocol.txt, version 1 and 2. The library parses a header that is
+// here as a whole. It would also read it from a connection; but then it takes a header of version 1 that does not come
+// in one piece for an attack, and it reads on behind the header, into a buffer that would have to stay.
 const (
 	maxHeader1  = 107           // bytes of a header of version 1 at most, as the specification has it
 	lineStart   = "PROXY"       // of version 1
@@ -28,8 +28,8 @@ const (
 // errProxyHeader says that what a proxy has sent first is no header.
 var errProxyHeader = errors.New("no PROXY header")
 
-// headerLength returns how long the header is that b begins with; 0 as long as that can't be told. It returns an error as soon as it
-// can't be one.
+// headerLength returns how long the header is that b begins with; 0 as long as that can't be told. It returns an error
+// as soon as it can't be one.
 func headerLength(b []byte) (int, error) {
 	switch {
 	case begins(b, proxyproto.SIGV2):
@@ -57,8 +57,9 @@ func begins(b, start []byte) bool {
 	return bytes.Equal(b[:n], start[:n])
 }
 
-// parseHeader reads a whole header. It returns the addresses of the client and of what it has reached, and zero values when the
-// header names none: the connection is then the proxy's own, as for its health check, or of a client without IP addresses.
+// parseHeader reads a whole header. It returns the addresses of the client and of what it has reached, and zero values
+// when the header names none: the connection is then the proxy's own, as for its health check, or of a client without
+// IP addresses.
 func parseHeader(b []byte) (client, reached netip.AddrPort, err error) {
 	fail := func(why any) (netip.AddrPort, netip.AddrPort, error) {
 		return netip.AddrPort{}, netip.AddrPort{}, fmt.Errorf("%w: %v", errProxyHeader, why)
@@ -103,8 +104,8 @@ func (h *headerReader) take(piece []byte) bool {
 
 func (h *headerReader) whole() bool { return h.length > 0 && len(h.got) >= h.length }
 
-// readHeader reads the header of a proxy, and judges the connection anew by the client that it names. What has come behind the
-// header is the first of the conversation.
+// readHeader reads the header of a proxy, and judges the connection anew by the client that it names. What has come
+// behind the header is the first of the conversation.
 func (c *conn) readHeader() error {
 	var h headerReader
 	err := c.receives(&h)

@@ -70,7 +70,8 @@ func TestProxy_off(t *testing.T) {
 	})
 }
 
-// The header names the client, to itself, the log and the handler, however it is cut, and what follows is the conversation.
+// The header names the client, to itself, the log and the handler, however it is cut, and what follows is the
+// conversation.
 func TestProxy(t *testing.T) {
 	for name, test := range map[string]struct{ header, you, me string }{
 		"v1":           {header1("203.0.113.5:51000", "192.0.2.99:443"), "203.0.113.5:51000", "192.0.2.99:443"},

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// A secured is the transport of TLS, over another that carries its records. Before the handshake and after closeWrite it is that other
-// one.
+// A secured is the transport of TLS, over another that carries its records. Before the handshake and after closeWrite
+// it is that other one.
 //
-// Records are pushed as input is: each piece from below is handed to the tls.Conn, which is asked for messages until it has no
-// whole record left. So it needs no buffer while it waits, and whatever the transport below does for sending in
+// Records are pushed as input is: each piece from below is handed to the tls.Conn, which is asked for messages until it
+// has no whole record left. So it needs no buffer while it waits, and whatever the transport below does for sending in
 // slices holds for records too: to the tls.Conn a write either succeeds or is the last, as it has to be.
 type secured struct {
 	transport // below
@@ -35,7 +35,8 @@ type secured struct {
 	err     error
 }
 
-// errNoRecord says that more has to come until there is a message. To a tls.Conn it is as a timeout, after which it goes on where it was.
+// errNoRecord says that more has to come until there is a message. To a tls.Conn it is as a timeout, after which it
+// goes on where it was.
 var errNoRecord net.Error = noRecord{}
 
 type noRecord struct{}
@@ -89,8 +90,8 @@ func (s *secured) take(piece []byte) bool {
 	return false
 }
 
-// decrypt hands on all messages of the records that are here. It is false when the receiver wants no more, or there will be no more;
-// then err says so.
+// decrypt hands on all messages of the records that are here. It is false when the receiver wants no more, or there
+// will be no more; then err says so.
 func (s *secured) decrypt() bool {
 	for {
 		b := inputBuffers.get()
@@ -132,8 +133,8 @@ func (s *secured) close() {
 	s.transport.close()
 }
 
-// records is what the tls.Conn takes for its connection. Deadlines are not its business: those of receiving are set below, and sending
-// has its own there.
+// records is what the tls.Conn takes for its connection. Deadlines are not its business: those of receiving are set
+// below, and sending has its own there.
 type records struct {
 	*secured
 	local, remote net.Addr

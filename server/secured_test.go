@@ -20,7 +20,8 @@ import (
 	"parley/server"
 )
 
-// secured has the listener speak TLS as config says, without session tickets, which over a pipe wait for the client to read.
+// secured has the listener speak TLS as config says, without session tickets, which over a pipe wait for the client to
+// read.
 func secured(config *tls.Config) func(*role) {
 	return func(r *role) {
 		r.listener.TLS = with(config, func(c *tls.Config) { c.SessionTicketsDisabled = true })
@@ -380,8 +381,8 @@ func TestTLS_unreadInput(t *testing.T) {
 	}
 }
 
-// Who does not read is cut at the write timeout, and who reads slowly is not: the slices are below TLS, to which each write
-// either succeeds or is the last.
+// Who does not read is cut at the write timeout, and who reads slowly is not: the slices are below TLS, to which each
+// write either succeeds or is the last.
 func TestTLS_writeTimeout(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := serve(t, overPipe, handler.Func(flood), secured(serverTLS), limits(server.Limits{WriteTimeout: 10 * time.Second}))

@@ -10,7 +10,8 @@ import (
 	"parley/config"
 )
 
-// certificates are where the listeners have theirs from. Those of the same files share one, and so do those that are self-signed.
+// certificates are where the listeners have theirs from. Those of the same files share one, and so do those that are
+// self-signed.
 type certificates map[certs.Files]*certs.Source
 
 // of returns what the listener shows; nil if it does not speak TLS.

@@ -25,7 +25,8 @@ func opensslCertificate(t *testing.T, folder, name, signer string) {
 	launch(t, command(words...)).exits(0)
 }
 
-// OpenSSL's client is answered in TLS 1.2 and 1.3, and refused below; it verifies our chain, and we verify its certificate.
+// OpenSSL's client is answered in TLS 1.2 and 1.3, and refused below; it verifies our chain, and we verify its
+// certificate.
 func TestTLS_openssl(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

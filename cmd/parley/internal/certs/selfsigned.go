@@ -15,7 +15,8 @@ import (
 // slack is by how much a client's clock may be behind.
 const slack = time.Hour
 
-// selfSigned makes a certificate for this machine, valid for a year: its host name, localhost, and the addresses of loopback.
+// selfSigned makes a certificate for this machine, valid for a year: its host name, localhost, and the addresses of
+// loopback.
 func selfSigned(host string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -62,7 +62,8 @@ func New(files Files, host string, log *zap.Logger) (*Source, error) {
 	return s, nil
 }
 
-// Config returns what to serve TLS with: version 1.2 and above, and each connection with the files as they are when it comes.
+// Config returns what to serve TLS with: version 1.2 and above, and each connection with the files as they are when it
+// comes.
 func (s *Source) Config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -112,8 +113,8 @@ func (s *Source) read() (*state, error) {
 
 var errNoCertificate = errors.New("it holds no certificate in PEM")
 
-// refresh reads the files again if they have changed, unless somebody else does or they were looked at a moment ago. What can't be
-// used is logged once, and changes nothing: a certificate and its key are replaced one after the other.
+// refresh reads the files again if they have changed, unless somebody else does or they were looked at a moment ago.
+// What can't be used is logged once, and changes nothing: a certificate and its key are replaced one after the other.
 func (s *Source) refresh() {
 	if !s.mu.TryLock() {
 		return

@@ -113,8 +113,8 @@ func TestSelfSigned_oddHost(t *testing.T) {
 	}
 }
 
-// A certificate that is renewed is shown to who comes then, at most a second later; what can't be used is said once, and the
-// one from before stays.
+// A certificate that is renewed is shown to who comes then, at most a second later; what can't be used is said once,
+// and the one from before stays.
 func TestSource_renewed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
