@@ -10,7 +10,7 @@ type Catalog struct {
 // Handler says what a handler takes from the query of a listener.
 type Handler struct {
 	// Options are the keys of its own that it knows. A key that every listener
-	// has (wire, greeting, flush, the limits) does not reach the handler.
+	// has (wire, greeting, flush, the limits, the handshake) does not reach the handler.
 	Options []string
 
 	// Wires are the wire formats it speaks, the one it speaks by default first;

@@ -15,7 +15,7 @@ import (
 type Config struct {
 	// Listen is the text of PARLEY_LISTEN. Load parses it into listeners, unless
 	// the command line names some.
-	Listen string `env:"PARLEY_LISTEN" envDefault:"echo://:12000" type:"listeners" doc:"what to serve: HANDLER[+unix]://ADDRESS[?key=value&...], several separated by commas or spaces"`
+	Listen string `env:"PARLEY_LISTEN" envDefault:"echo://:12000" type:"listeners" doc:"what to serve: HANDLER[+tls|+unix]://ADDRESS[?key=value&...], several separated by commas or spaces"`
 
 	// Name is never empty after Load.
 	Name string `env:"PARLEY_NAME" type:"name" doc:"this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's)"`
@@ -35,6 +35,9 @@ type Config struct {
 	// MaxConnsPerIP and AcceptRate are also those of the whole process.
 	Limits
 
+	// Handshake holds for each listener that does not say otherwise.
+	Handshake
+
 	DrainDelay   time.Duration `env:"PARLEY_DRAIN_DELAY" envDefault:"0s" doc:"how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once"`
 	DrainTimeout time.Duration `env:"PARLEY_DRAIN_TIMEOUT" envDefault:"8s" doc:"how long sessions may take to finish once the listeners are closed; 0: they are cut at once"`
 }
@@ -52,12 +55,26 @@ type Limits struct {
 
 	MaxMessage Bytes `env:"PARLEY_MAX_MESSAGE" envDefault:"8KiB" doc:"the longest message, 1B to 1GiB (the raw wire has none)"`
 
-	MessageTimeout time.Duration `env:"PARLEY_MESSAGE_TIMEOUT" envDefault:"30s" doc:"how long a message may take from its first byte to its end; 0: no limit"`
-	IdleTimeout    time.Duration `env:"PARLEY_IDLE_TIMEOUT" envDefault:"5m" doc:"how long a client may be silent between messages; 0: no limit"`
-	WriteTimeout   time.Duration `env:"PARLEY_WRITE_TIMEOUT" envDefault:"10s" doc:"how long a write may make no progress; 0: no limit"`
+	HandshakeTimeout time.Duration `env:"PARLEY_HANDSHAKE_TIMEOUT" envDefault:"10s" doc:"how long PROXY header and TLS handshake may take together; 0: no limit"`
+	MessageTimeout   time.Duration `env:"PARLEY_MESSAGE_TIMEOUT" envDefault:"30s" doc:"how long a message may take from its first byte to its end; 0: no limit"`
+	IdleTimeout      time.Duration `env:"PARLEY_IDLE_TIMEOUT" envDefault:"5m" doc:"how long a client may be silent between messages; 0: no limit"`
+	WriteTimeout     time.Duration `env:"PARLEY_WRITE_TIMEOUT" envDefault:"10s" doc:"how long a write may make no progress; 0: no limit"`
 
 	SendBuffer    Bytes `env:"PARLEY_SEND_BUFFER" envDefault:"64KiB" doc:"what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB"`
 	ReceiveBuffer Bytes `env:"PARLEY_RECEIVE_BUFFER" envDefault:"0" doc:"what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB"`
+}
+
+// Handshake is what comes before the conversation with a client. Each is a variable
+// and a key, as Limits are.
+type Handshake struct {
+	ProxyProtocol bool     `env:"PARLEY_PROXY_PROTOCOL" envDefault:"off" type:"on|off" doc:"whether a connection begins with a PROXY header, version 1 or 2, that names the client"`
+	ProxyTrusted  Prefixes `env:"PARLEY_PROXY_TRUSTED" doc:"the proxies whose header is believed, all others are shut out; empty: nobody but who connects to a unix socket"`
+
+	// TLSCert and TLSKey are both set or both empty, and are for the listeners
+	// with TLS.
+	TLSCert     string `env:"PARLEY_TLS_CERT" type:"file" doc:"PEM certificate and those it was signed by, for +tls, read again when it changes; empty: one made at the start, self-signed"`
+	TLSKey      string `env:"PARLEY_TLS_KEY" type:"file" doc:"PEM private key of PARLEY_TLS_CERT"`
+	TLSClientCA string `env:"PARLEY_TLS_CLIENT_CA" type:"file" doc:"PEM certificates, one of which must have signed the client's, for +tls; empty: no client certificate is asked for"`
 }
 
 // maxMessage bounds MaxMessage: a message is held in memory whole, so anyone who

@@ -48,12 +48,13 @@ var comparePrefixes = cmpopts.EquateComparable(netip.Prefix{})
 
 // defaultLimits is what the table of design.md says.
 var defaultLimits = config.Limits{
-	MaxConns:       10000,
-	MaxMessage:     8 << 10,
-	MessageTimeout: 30 * time.Second,
-	IdleTimeout:    5 * time.Minute,
-	WriteTimeout:   10 * time.Second,
-	SendBuffer:     64 << 10,
+	MaxConns:         10000,
+	MaxMessage:       8 << 10,
+	HandshakeTimeout: 10 * time.Second,
+	MessageTimeout:   30 * time.Second,
+	IdleTimeout:      5 * time.Minute,
+	WriteTimeout:     10 * time.Second,
+	SendBuffer:       64 << 10,
 }
 
 func TestLoadDefaults(t *testing.T) {
@@ -115,11 +116,17 @@ func TestLoadValues(t *testing.T) {
 		"PARLEY_ALLOW=10.0.0.0/8, 2001:db8::1",
 		"PARLEY_DENY=10.1.0.0/16 ",
 		"PARLEY_MAX_MESSAGE=1GiB",
+		"PARLEY_HANDSHAKE_TIMEOUT=5s",
 		"PARLEY_MESSAGE_TIMEOUT=1m30s",
 		"PARLEY_IDLE_TIMEOUT=0",
 		"PARLEY_WRITE_TIMEOUT=250ms",
 		"PARLEY_SEND_BUFFER=96KiB",
 		"PARLEY_RECEIVE_BUFFER=64KiB",
+		"PARLEY_PROXY_PROTOCOL=on",
+		"PARLEY_PROXY_TRUSTED=10.0.0.0/8",
+		"PARLEY_TLS_CERT=/etc/parley/tls.crt",
+		"PARLEY_TLS_KEY=/etc/parley/tls.key",
+		"PARLEY_TLS_CLIENT_CA=/etc/parley/ca.crt",
 		"PARLEY_DRAIN_DELAY=3s\r",
 		"PARLEY_DRAIN_TIMEOUT=0s",
 	}, nil, catalog)
@@ -137,16 +144,24 @@ func TestLoadValues(t *testing.T) {
 		LogRate:     7,
 		Transport:   config.TransportPortable,
 		Limits: config.Limits{
-			MaxConns:       3000000,
-			MaxConnsPerIP:  7,
-			AcceptRate:     0.5,
-			Allow:          config.Prefixes{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")},
-			Deny:           config.Prefixes{netip.MustParsePrefix("10.1.0.0/16")},
-			MaxMessage:     1 << 30,
-			MessageTimeout: 90 * time.Second,
-			WriteTimeout:   250 * time.Millisecond,
-			SendBuffer:     96 << 10,
-			ReceiveBuffer:  64 << 10,
+			MaxConns:         3000000,
+			MaxConnsPerIP:    7,
+			AcceptRate:       0.5,
+			Allow:            config.Prefixes{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")},
+			Deny:             config.Prefixes{netip.MustParsePrefix("10.1.0.0/16")},
+			MaxMessage:       1 << 30,
+			HandshakeTimeout: 5 * time.Second,
+			MessageTimeout:   90 * time.Second,
+			WriteTimeout:     250 * time.Millisecond,
+			SendBuffer:       96 << 10,
+			ReceiveBuffer:    64 << 10,
+		},
+		Handshake: config.Handshake{
+			ProxyProtocol: true,
+			ProxyTrusted:  config.Prefixes{netip.MustParsePrefix("10.0.0.0/8")},
+			TLSCert:       "/etc/parley/tls.crt",
+			TLSKey:        "/etc/parley/tls.key",
+			TLSClientCA:   "/etc/parley/ca.crt",
 		},
 		DrainDelay: 3 * time.Second,
 	}
@@ -178,6 +193,8 @@ func TestLoadVariableFaults(t *testing.T) {
 		{"PARLEY_ADMIN=:9000-9009", `PARLEY_ADMIN=":9000-9009": the admin side has one port, not a range`},
 
 		{"PARLEY_ADMIN_PPROF=si", `PARLEY_ADMIN_PPROF="si": a boolean is true or false (or on, off, yes, no, 1, 0)`},
+		{"PARLEY_PROXY_PROTOCOL=v2", `PARLEY_PROXY_PROTOCOL="v2": a boolean is true or false (or on, off, yes, no, 1, 0)`},
+		{"PARLEY_PROXY_TRUSTED=lb", `PARLEY_PROXY_TRUSTED="lb": "lb" is neither an address nor a prefix, as in 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32`},
 		{"PARLEY_LOG_FORMAT=jsn", `PARLEY_LOG_FORMAT="jsn": unknown format "jsn" (did you mean "json"?); valid: auto, console, json`},
 		{"PARLEY_LOG_LEVEL=loud", `PARLEY_LOG_LEVEL="loud": a level is debug, info, warn or error`},
 
@@ -234,7 +251,7 @@ PARLEY_MAX_MESSAGE="0": a message is held in memory whole: from 1B to 1GiB
 PARLEY_IDLE_TIMEOUT="5": a duration needs a unit, as in 5s or 5m
 PARLEY_DRAIN_TIMEOUT="soon": a duration is a number and a unit (ms, s, m, h), as in 200ms, 5s or 1m30s
 PARLEY_LISTEN: ehco://:1: unknown handler "ehco" (did you mean "echo"?); valid: chargen, counting, echo, happy, register
-PARLEY_LISTEN: echo://:2?idle_timeout=6&perfix=x: unknown key "perfix" for echo (did you mean "prefix"?); valid: prefix, once, wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer
+PARLEY_LISTEN: echo://:2?idle_timeout=6&perfix=x: unknown key "perfix" for echo (did you mean "prefix"?); valid: prefix, once, wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, handshake_timeout, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer, proxy_protocol, proxy_trusted, tls_cert, tls_key, tls_client_ca
 PARLEY_LISTEN: echo://:2?idle_timeout=6&perfix=x: idle_timeout="6": a duration needs a unit, as in 5s or 5m
 PARLEY_LISTEN: happy://localhost: "localhost" has no port, as in :12000, localhost:12000 or [::1]:12000
 `)

@@ -99,29 +99,35 @@ func ExampleVariables() {
 func ExampleWriteTable() {
 	_ = config.WriteTable(os.Stdout)
 	// Output:
-	// VARIABLE                 TYPE                   DEFAULT          MEANING
-	// PARLEY_LISTEN            listeners              echo://:12000    what to serve: HANDLER[+unix]://ADDRESS[?key=value&...], several separated by commas or spaces
-	// PARLEY_NAME              name                   -                this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's)
-	// PARLEY_ADMIN             host:port              127.0.0.1:12001  where the admin side (metrics, health) is served; off or empty: nowhere
-	// PARLEY_ADMIN_PPROF       boolean                false            whether the admin side serves /debug/pprof too
-	// PARLEY_LOG_FORMAT        auto|console|json      auto             how log lines look; auto: console on a terminal, else json
-	// PARLEY_LOG_LEVEL         debug|info|warn|error  info             the least severe log lines to write
-	// PARLEY_LOG_MESSAGES      boolean                false            whether what clients send is logged
-	// PARLEY_LOG_RATE          integer                10               log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit
-	// PARLEY_TRANSPORT         auto|portable          auto             how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system
-	// PARLEY_MAX_CONNS         integer                10000            connections at a time; 0: as many as the process may open files
-	// PARLEY_MAX_CONNS_PER_IP  integer                0                connections at a time from one IPv4 address or IPv6 /64; 0: no limit
-	// PARLEY_ACCEPT_RATE       number                 0                connections accepted per second, the others wait in the kernel; 0: no limit
-	// PARLEY_ALLOW             CIDR list              -                who may connect; empty: everyone
-	// PARLEY_DENY              CIDR list              -                who may not connect, even if allowed; empty: nobody
-	// PARLEY_MAX_MESSAGE       bytes                  8KiB             the longest message, 1B to 1GiB (the raw wire has none)
-	// PARLEY_MESSAGE_TIMEOUT   duration               30s              how long a message may take from its first byte to its end; 0: no limit
-	// PARLEY_IDLE_TIMEOUT      duration               5m               how long a client may be silent between messages; 0: no limit
-	// PARLEY_WRITE_TIMEOUT     duration               10s              how long a write may make no progress; 0: no limit
-	// PARLEY_SEND_BUFFER       bytes                  64KiB            what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB
-	// PARLEY_RECEIVE_BUFFER    bytes                  0                what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB
-	// PARLEY_DRAIN_DELAY       duration               0s               how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once
-	// PARLEY_DRAIN_TIMEOUT     duration               8s               how long sessions may take to finish once the listeners are closed; 0: they are cut at once
+	// VARIABLE                  TYPE                   DEFAULT          MEANING
+	// PARLEY_LISTEN             listeners              echo://:12000    what to serve: HANDLER[+tls|+unix]://ADDRESS[?key=value&...], several separated by commas or spaces
+	// PARLEY_NAME               name                   -                this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's)
+	// PARLEY_ADMIN              host:port              127.0.0.1:12001  where the admin side (metrics, health) is served; off or empty: nowhere
+	// PARLEY_ADMIN_PPROF        boolean                false            whether the admin side serves /debug/pprof too
+	// PARLEY_LOG_FORMAT         auto|console|json      auto             how log lines look; auto: console on a terminal, else json
+	// PARLEY_LOG_LEVEL          debug|info|warn|error  info             the least severe log lines to write
+	// PARLEY_LOG_MESSAGES       boolean                false            whether what clients send is logged
+	// PARLEY_LOG_RATE           integer                10               log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit
+	// PARLEY_TRANSPORT          auto|portable          auto             how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system
+	// PARLEY_MAX_CONNS          integer                10000            connections at a time; 0: as many as the process may open files
+	// PARLEY_MAX_CONNS_PER_IP   integer                0                connections at a time from one IPv4 address or IPv6 /64; 0: no limit
+	// PARLEY_ACCEPT_RATE        number                 0                connections accepted per second, the others wait in the kernel; 0: no limit
+	// PARLEY_ALLOW              CIDR list              -                who may connect; empty: everyone
+	// PARLEY_DENY               CIDR list              -                who may not connect, even if allowed; empty: nobody
+	// PARLEY_MAX_MESSAGE        bytes                  8KiB             the longest message, 1B to 1GiB (the raw wire has none)
+	// PARLEY_HANDSHAKE_TIMEOUT  duration               10s              how long PROXY header and TLS handshake may take together; 0: no limit
+	// PARLEY_MESSAGE_TIMEOUT    duration               30s              how long a message may take from its first byte to its end; 0: no limit
+	// PARLEY_IDLE_TIMEOUT       duration               5m               how long a client may be silent between messages; 0: no limit
+	// PARLEY_WRITE_TIMEOUT      duration               10s              how long a write may make no progress; 0: no limit
+	// PARLEY_SEND_BUFFER        bytes                  64KiB            what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB
+	// PARLEY_RECEIVE_BUFFER     bytes                  0                what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB
+	// PARLEY_PROXY_PROTOCOL     on|off                 off              whether a connection begins with a PROXY header, version 1 or 2, that names the client
+	// PARLEY_PROXY_TRUSTED      CIDR list              -                the proxies whose header is believed, all others are shut out; empty: nobody but who connects to a unix socket
+	// PARLEY_TLS_CERT           file                   -                PEM certificate and those it was signed by, for +tls, read again when it changes; empty: one made at the start, self-signed
+	// PARLEY_TLS_KEY            file                   -                PEM private key of PARLEY_TLS_CERT
+	// PARLEY_TLS_CLIENT_CA      file                   -                PEM certificates, one of which must have signed the client's, for +tls; empty: no client certificate is asked for
+	// PARLEY_DRAIN_DELAY        duration               0s               how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once
+	// PARLEY_DRAIN_TIMEOUT      duration               8s               how long sessions may take to finish once the listeners are closed; 0: they are cut at once
 }
 
 func ExampleWriteMarkdown() {
@@ -129,7 +135,7 @@ func ExampleWriteMarkdown() {
 	// Output:
 	// | variable | type | default | meaning |
 	// | --- | --- | --- | --- |
-	// | `PARLEY_LISTEN` | listeners | `echo://:12000` | what to serve: HANDLER[+unix]://ADDRESS[?key=value&...], several separated by commas or spaces |
+	// | `PARLEY_LISTEN` | listeners | `echo://:12000` | what to serve: HANDLER[+tls\|+unix]://ADDRESS[?key=value&...], several separated by commas or spaces |
 	// | `PARLEY_NAME` | name |  | this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's) |
 	// | `PARLEY_ADMIN` | host:port | `127.0.0.1:12001` | where the admin side (metrics, health) is served; off or empty: nowhere |
 	// | `PARLEY_ADMIN_PPROF` | boolean | `false` | whether the admin side serves /debug/pprof too |
@@ -144,11 +150,17 @@ func ExampleWriteMarkdown() {
 	// | `PARLEY_ALLOW` | CIDR list |  | who may connect; empty: everyone |
 	// | `PARLEY_DENY` | CIDR list |  | who may not connect, even if allowed; empty: nobody |
 	// | `PARLEY_MAX_MESSAGE` | bytes | `8KiB` | the longest message, 1B to 1GiB (the raw wire has none) |
+	// | `PARLEY_HANDSHAKE_TIMEOUT` | duration | `10s` | how long PROXY header and TLS handshake may take together; 0: no limit |
 	// | `PARLEY_MESSAGE_TIMEOUT` | duration | `30s` | how long a message may take from its first byte to its end; 0: no limit |
 	// | `PARLEY_IDLE_TIMEOUT` | duration | `5m` | how long a client may be silent between messages; 0: no limit |
 	// | `PARLEY_WRITE_TIMEOUT` | duration | `10s` | how long a write may make no progress; 0: no limit |
 	// | `PARLEY_SEND_BUFFER` | bytes | `64KiB` | what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB |
 	// | `PARLEY_RECEIVE_BUFFER` | bytes | `0` | what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB |
+	// | `PARLEY_PROXY_PROTOCOL` | on\|off | `off` | whether a connection begins with a PROXY header, version 1 or 2, that names the client |
+	// | `PARLEY_PROXY_TRUSTED` | CIDR list |  | the proxies whose header is believed, all others are shut out; empty: nobody but who connects to a unix socket |
+	// | `PARLEY_TLS_CERT` | file |  | PEM certificate and those it was signed by, for +tls, read again when it changes; empty: one made at the start, self-signed |
+	// | `PARLEY_TLS_KEY` | file |  | PEM private key of PARLEY_TLS_CERT |
+	// | `PARLEY_TLS_CLIENT_CA` | file |  | PEM certificates, one of which must have signed the client's, for +tls; empty: no client certificate is asked for |
 	// | `PARLEY_DRAIN_DELAY` | duration | `0s` | how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once |
 	// | `PARLEY_DRAIN_TIMEOUT` | duration | `8s` | how long sessions may take to finish once the listeners are closed; 0: they are cut at once |
 }

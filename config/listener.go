@@ -15,7 +15,7 @@ import (
 )
 
 // Listener is what one listener URL says:
-// HANDLER[+unix]://ADDRESS[?key=value&...].
+// HANDLER[+tls|+unix]://ADDRESS[?key=value&...].
 type Listener struct {
 	// Label is the URL without the query, as in echo://:9000-9009: the metric
 	// label and log field. It is unique: a second echo://:0 is echo://:0#2.
@@ -23,6 +23,7 @@ type Listener struct {
 
 	Handler string
 	Network string // "tcp" or "unix"
+	TLS     bool   // whether clients speak TLS
 
 	// Host is a name or an address without brackets, empty for all addresses.
 	// FirstPort to LastPort are the ports, most often the same one; 0 is any
@@ -44,8 +45,10 @@ type Listener struct {
 	// two values.
 	Options map[string][]string
 
-	// Limits are the process-wide ones where the listener does not say.
+	// Limits and Handshake are the process-wide ones where the listener does not
+	// say.
 	Limits
+	Handshake
 
 	// Own are the other keys, as they came: with max_conns among them, MaxConns
 	// is a cap for this listener alone, beside that of the whole process. The
@@ -88,7 +91,11 @@ func (l Listener) base() string {
 	if l.LastPort != l.FirstPort {
 		ports += "-" + strconv.Itoa(int(l.LastPort))
 	}
-	return l.Handler + "://" + net.JoinHostPort(l.Host, ports)
+	scheme := l.Handler
+	if l.TLS {
+		scheme += "+tls"
+	}
+	return scheme + "://" + net.JoinHostPort(l.Host, ports)
 }
 
 // maxFDName is the longest name of a socket that a service manager hands over (sd_is_fd_name_valid in systemd).
@@ -138,6 +145,7 @@ func parseListener(written string, vars map[string]string, catalog Catalog) (Lis
 	if handler, ok := catalog.Handlers[l.Handler]; ok {
 		faults = append(faults, l.parseQuery(query, handler)...)
 		faults = append(faults, l.parseOwn(vars)...)
+		faults = append(faults, l.checkHandshake(vars)...)
 		faults = append(faults, l.parseWire(handler, catalog)...)
 		if handler.Check != nil {
 			faults = append(faults, lines(handler.Check(l.Options))...)
@@ -148,7 +156,7 @@ func parseListener(written string, vars map[string]string, catalog Catalog) (Lis
 
 // notListener returns the error for what has no scheme, with what was probably meant.
 func notListener(written string) error {
-	form := "a listener is HANDLER[+unix]://ADDRESS[?key=value&...], as in echo://:12000 (a comma in a value is written %2C)"
+	form := "a listener is HANDLER[+tls|+unix]://ADDRESS[?key=value&...], as in echo://:12000 (a comma in a value is written %2C)"
 	meant := written
 	if !strings.Contains(meant, ":") {
 		meant = ":" + meant
@@ -168,10 +176,12 @@ func (l *Listener) parseScheme(scheme string, catalog Catalog) (faults []error) 
 	switch {
 	case !plus:
 		l.Network = "tcp"
+	case suffix == "tls":
+		l.Network, l.TLS = "tcp", true
 	case suffix == "unix":
 		l.Network = "unix"
 	default:
-		faults = append(faults, unknown("suffix", "+"+suffix, "", []string{"+unix"}))
+		faults = append(faults, unknown("suffix", "+"+suffix, "", []string{"+tls", "+unix"}))
 	}
 	return faults
 }
@@ -210,6 +220,25 @@ func (l *Listener) parseWire(handler Handler, catalog Catalog) (faults []error) 
 	}
 	if _, own := l.Own["greeting"]; !own {
 		l.Greeting = catalog.Wires[l.Wire].GreetingDefault
+	}
+	return faults
+}
+
+// checkHandshake returns what does not go together. What can be read from the files is
+// for whoever reads them.
+func (l *Listener) checkHandshake(vars map[string]string) (faults []error) {
+	_, trusts := l.Own["proxy_trusted"]
+	if l.ProxyProtocol && len(l.ProxyTrusted) == 0 && l.Network == "tcp" && (trusts || vars["PARLEY_PROXY_TRUSTED"] == "") {
+		faults = append(faults, errors.New("with proxy_protocol on, proxy_trusted names the proxies, as in 10.0.0.0/8: anybody else is shut out"))
+	}
+	if !l.TLS {
+		for _, key := range []string{"tls_cert", "tls_key", "tls_client_ca"} {
+			if _, own := l.Own[key]; own {
+				faults = append(faults, fmt.Errorf("%s is for TLS, as in %s+tls://:12000", key, l.Handler))
+			}
+		}
+	} else if (l.TLSCert == "") != (l.TLSKey == "") {
+		faults = append(faults, errors.New("tls_cert and tls_key (PARLEY_TLS_CERT, PARLEY_TLS_KEY) go together: name both, or neither for a self-signed certificate"))
 	}
 	return faults
 }

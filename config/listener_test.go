@@ -36,6 +36,8 @@ func TestListenerAddresses(t *testing.T) {
 		{"echo://:9000-9002", "tcp :9000 :9001 :9002", ""},
 		{"echo://[::1]:9000-9001", "tcp [::1]:9000 [::1]:9001", ""},
 		{"echo://:9000-9000", "tcp :9000", "echo://:9000"},
+		{"echo+tls://[::1]:7443", "tcp [::1]:7443", ""},
+		{"echo+tls://:9000-9001", "tcp :9000 :9001", ""},
 		{"echo+unix:///run/parley.sock", "unix /run/parley.sock", ""},
 		{"echo+unix://run/parley.sock", "unix run/parley.sock", ""},
 		{"echo+unix://@parley", "unix @parley", ""},
@@ -86,12 +88,13 @@ func TestListenerKeys(t *testing.T) {
 		Wire:      "raw",
 		Options:   map[string][]string{"prefix": {"a", ""}, "once": {"false"}},
 		Limits: config.Limits{
-			MaxConns:       5,
-			Allow:          config.Prefixes{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.7/32")},
-			MaxMessage:     1024,
-			MessageTimeout: 30 * time.Second,
-			WriteTimeout:   time.Second,
-			SendBuffer:     64 << 10,
+			MaxConns:         5,
+			Allow:            config.Prefixes{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.7/32")},
+			MaxMessage:       1024,
+			HandshakeTimeout: 10 * time.Second,
+			MessageTimeout:   30 * time.Second,
+			WriteTimeout:     time.Second,
+			SendBuffer:       64 << 10,
 		},
 		Own: map[string]string{
 			"wire": "raw", "flush": "0", "max_conns": "5", "idle_timeout": "0", "deny": "",
@@ -158,8 +161,8 @@ func TestListenersSeparated(t *testing.T) {
 func TestListenerFaults(t *testing.T) {
 	t.Parallel()
 	const (
-		form = ": a listener is HANDLER[+unix]://ADDRESS[?key=value&...], as in echo://:12000 (a comma in a value is written %2C)"
-		keys = "wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer"
+		form = ": a listener is HANDLER[+tls|+unix]://ADDRESS[?key=value&...], as in echo://:12000 (a comma in a value is written %2C)"
+		keys = "wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, handshake_timeout, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer, proxy_protocol, proxy_trusted, tls_cert, tls_key, tls_client_ca"
 		port = " is not a port: a number from 1 to 65535, 0 for any free one, or a range as in 9000-9009"
 		host = " is not a host: a name or an address, or nothing for all addresses"
 		ipv6 = " is not an IPv6 address in brackets, as in [::1] or [fe80::1%eth0]"
@@ -177,9 +180,15 @@ func TestListenerFaults(t *testing.T) {
 		{"ECHO://:1", `ECHO://:1: unknown handler "ECHO" (did you mean "echo"?); valid: chargen, counting, echo, happy, register`},
 		{"smtp://:1", `smtp://:1: unknown handler "smtp"; valid: chargen, counting, echo, happy, register`},
 		{"://:1", `://:1: unknown handler ""; valid: chargen, counting, echo, happy, register`},
-		{"echo+tls://:1", `echo+tls://:1: unknown suffix "+tls"; valid: +unix`},
-		{"echo+unx:///a", `echo+unx:///a: unknown suffix "+unx" (did you mean "+unix"?); valid: +unix`},
-		{"echo+unix+unix:///a", `echo+unix+unix:///a: unknown suffix "+unix+unix"; valid: +unix`},
+		{"echo+tsl://:1", `echo+tsl://:1: unknown suffix "+tsl" (did you mean "+tls"?); valid: +tls, +unix`},
+		{"echo+unx:///a", `echo+unx:///a: unknown suffix "+unx" (did you mean "+unix"?); valid: +tls, +unix`},
+		{"echo+tls+unix:///a", `echo+tls+unix:///a: unknown suffix "+tls+unix"; valid: +tls, +unix`},
+
+		// What does not go together.
+		{"echo://:1?proxy_protocol=on", `echo://:1?proxy_protocol=on: with proxy_protocol on, proxy_trusted names the proxies, as in 10.0.0.0/8: anybody else is shut out`},
+		{"echo://:1?tls_cert=a&tls_key=b", "echo://:1?tls_cert=a&tls_key=b: tls_cert is for TLS, as in echo+tls://:12000\n" +
+			"echo://:1?tls_cert=a&tls_key=b: tls_key is for TLS, as in echo+tls://:12000"},
+		{"echo+tls://:1?tls_cert=a", `echo+tls://:1?tls_cert=a: tls_cert and tls_key (PARLEY_TLS_CERT, PARLEY_TLS_KEY) go together: name both, or neither for a self-signed certificate`},
 		{"echo\x1b[2J\u202e\xff://:1", `echo\x1b[2J\u202e\ufffd://:1: unknown handler "echo\x1b[2J\u202e\xff"; valid: chargen, counting, echo, happy, register`},
 
 		// The address.

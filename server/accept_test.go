@@ -130,7 +130,7 @@ func TestAccept_errorsApart(t *testing.T) {
 
 // A socket that somebody else has closed can't be accepted from again, which whoever has called Serve should know.
 func TestServe_socketClosed(t *testing.T) {
-	everywhere(t, func(t *testing.T, n network) {
+	inTheClear(t, func(t *testing.T, n network) {
 		srv := server.New(server.Config{})
 		socket := n.listen(t)
 		served := make(chan error)

@@ -6,17 +6,26 @@ import (
 	"go.uber.org/zap"
 )
 
-// MaxRefused is how many connections may be on their way out at a time after they were turned away, each with a goroutine and a file for
-// up to shortLingerTimeout. Those beyond it are told and closed at once, at the price that one who had already sent
-// something may miss what it is told.
+// MaxRefused is how many connections may be on their way out at a time after they were turned away, each with a
+// goroutine and a file for up to shortLingerTimeout. Those beyond it are told and closed at once, at the price that one
+// who had already sent something may miss what it is told.
 const MaxRefused = 512
 
-// admit gives a new connection its ID and either starts its conversation or turns it away. Admission stands under the lock
-// that Shutdown takes, so that no connection slips by it.
+// MaxHandshakes is how many connections may be in their handshake at a time, over all listeners; those beyond it are
+// turned away as ServerFull. One whose client stalls in TLS, after its hello, was measured to hold 37 KB: together that
+// is 150 MB.
+const MaxHandshakes = 4096
+
+// admit gives a new connection its ID and either lets it in or turns it away. Admission stands under the lock that
+// Shutdown takes, so that no connection slips by it. On a listener behind proxies only the proxy is known here;
+// introduce judges the client.
 func (s *Server) admit(l *Listener, a arrival) {
 	c := newConn(l, a)
 	ip := c.remote.Addr()
 	key := capKey(ip)
+	if l.Proxied {
+		key, c.nameless = netip.Addr{}, true
+	}
 
 	s.mu.Lock()
 	s.lastID++
@@ -28,13 +37,16 @@ func (s *Server) admit(l *Listener, a arrival) {
 		l.tally.closed[reason]++
 		c.refused = true
 		c.end(&ending{reason: reason})
-		if started = reason != Denied && s.refused < MaxRefused && !s.closed; started {
+		if started = c.tells(reason) && s.refused < MaxRefused && !s.closed; started {
 			s.refused++
 		}
 	} else {
 		s.quota.take(key)
 		l.quota.take(key)
 		l.tally.active++
+		if l.handshakes {
+			s.handshaking++
+		}
 	}
 	if started {
 		s.conns[c] = struct{}{}
@@ -42,25 +54,33 @@ func (s *Server) admit(l *Listener, a arrival) {
 	}
 	s.mu.Unlock()
 
-	if refused {
+	switch {
+	case refused:
 		s.logRefused(c, reason)
-	} else {
+		if !started {
+			c.dismiss()
+			return
+		}
+	case l.handshakes:
+		go c.approach()
+		return
+	default:
 		c.welcome()
 	}
-	if started {
-		go c.serve()
-	} else {
-		c.dismiss()
-	}
+	go c.serve()
 }
 
-// refuses returns the reason why a connection can't be served. The caller holds mu.
+// refuses returns the reason why a connection from a client, or from a proxy, can't be served. The caller holds mu.
 func (s *Server) refuses(l *Listener, ip, key netip.Addr) (Reason, bool) {
 	switch {
 	case s.closed:
 		return ShuttingDown, true
-	case !l.Limits.allows(ip):
+	case l.Proxied && !l.trusts(ip):
+		return UntrustedProxy, true
+	case !l.Proxied && !l.Limits.allows(ip):
 		return Denied, true
+	case l.handshakes && s.handshaking >= MaxHandshakes:
+		return ServerFull, true
 	}
 	if reason, refused := s.quota.refuses(key); refused {
 		return reason, true
@@ -77,8 +97,36 @@ func (s *Server) release(c *conn) {
 		return
 	}
 	key := capKey(c.remote.Addr())
+	if c.nameless {
+		key = netip.Addr{}
+	}
 	s.quota.release(key)
 	c.ln.quota.release(key)
+}
+
+// introduce judges a connection again, which was admitted as one of a proxy, by the client that the proxy has named. It
+// returns the reason why that can't be served.
+func (s *Server) introduce(c *conn) (Reason, bool) {
+	l := c.ln
+	key := capKey(c.remote.Addr())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !l.Limits.allows(c.remote.Addr()) {
+		return Denied, true
+	}
+	if s.quota.full(key) || l.quota.full(key) {
+		return TooManyFromIP, true
+	}
+	s.quota.takeFor(key)
+	l.quota.takeFor(key)
+	c.nameless = false
+	return 0, false
+}
+
+// trusts reports whether addr is that of a proxy whose header is believed. Who has no IP address, as on a unix socket,
+// was let in by the file system.
+func (l *Listener) trusts(addr netip.Addr) bool {
+	return !addr.IsValid() || contains(l.Proxies, addr.WithZone(""))
 }
 
 // forget takes a connection that is closed off the books.

@@ -42,7 +42,9 @@ type conn struct {
 	over    atomic.Bool            // the context has ended, made or not yet made
 
 	// Owned by the connection's goroutine.
-	refused      bool // it was turned away and is only told so
+	refused      bool // it was turned away at the door and is only told so
+	nameless     bool // it is counted without an address, as long as the client's is not known
+	welcomed     bool // its conversation may begin
 	conversing   bool // the handler has not returned
 	eof          bool // the client has ended its side
 	owing        bool // replies may have been gathered that nothing has sent yet
@@ -61,6 +63,7 @@ type conn struct {
 // extras are what a connection has only when somebody has asked for it.
 type extras struct {
 	remote net.Addr // of a client that has no IP address
+	facts  facts    // what the handshake has told
 
 	mu         sync.Mutex
 	ctx        context.Context
@@ -89,6 +92,9 @@ func newConn(l *Listener, a arrival) *conn {
 		dec:    l.Wire.NewDecoder(l.Limits.MaxMessage),
 		began:  l.srv.now(),
 	}
+	if l.TLS != nil {
+		c.t = &secured{transport: a.t, config: l.TLS}
+	}
 	if !a.from.IsValid() {
 		c.extras.Store(&extras{remote: a.remote})
 	}
@@ -103,9 +109,10 @@ const (
 	more                 // and there are more behind that, so that replies gather
 )
 
-// welcome prepares a conversation, on the goroutine that accepts. The connection's own does none of this: a goroutine that
-// has once needed more than the smallest stack keeps the larger one for as long as it waits for input.
+// welcome prepares a conversation, on the goroutine that accepts or the one of the handshake. The connection's own does none
+// of this: a goroutine that has once needed more than the smallest stack keeps the larger one for as long as it waits for input.
 func (c *conn) welcome() {
+	c.welcomed = true
 	c.logOpen()
 	if c.ln.Greeting {
 		c.greet()
@@ -119,7 +126,7 @@ func (c *conn) welcome() {
 // serve is the life of the connection, on its own goroutine.
 func (c *conn) serve() {
 	defer c.finish()
-	if c.refused {
+	if !c.welcomed {
 		return
 	}
 	if c.out != nil {

@@ -23,7 +23,7 @@ func TestGreeting(t *testing.T) {
 		s := serve(t, n, echo(""), greeting, named("pod-x"))
 		for id := 1; id <= 3; id++ {
 			c := s.dial()
-			c.want(fmt.Sprintf("HELLO clientid=%d you=%v me=%v name=pod-x handler=test", id, c.LocalAddr(), c.RemoteAddr()))
+			c.want(fmt.Sprintf("HELLO clientid=%d you=%v me=%v name=pod-x handler=test", id, c.LocalAddr(), c.RemoteAddr()) + n.facts)
 			c.send("a\n")
 			c.want("a")
 		}
@@ -45,7 +45,7 @@ func TestEcho(t *testing.T) {
 	everywhere(t, func(t *testing.T, n network) {
 		s := serve(t, n, echo("ECHO: "), greeting)
 		c := s.dial()
-		c.want(fmt.Sprintf("HELLO clientid=1 you=%v me=%v handler=test", c.LocalAddr(), c.RemoteAddr()))
+		c.want(fmt.Sprintf("HELLO clientid=1 you=%v me=%v handler=test", c.LocalAddr(), c.RemoteAddr()) + n.facts)
 		for _, line := range []string{"hi\n", "there\r\n", "\n", "\r\n", "  \n", "\n"} {
 			c.send(line)
 			c.want("ECHO: " + strings.TrimRight(line, "\r\n"))
@@ -203,7 +203,7 @@ func TestRaw(t *testing.T) {
 func TestRaw_greeting(t *testing.T) {
 	everywhere(t, func(t *testing.T, n network) {
 		c := serve(t, n, echo("> "), raw, greeting).dial()
-		c.want(fmt.Sprintf("HELLO clientid=1 you=%v me=%v handler=test", c.LocalAddr(), c.RemoteAddr()))
+		c.want(fmt.Sprintf("HELLO clientid=1 you=%v me=%v handler=test", c.LocalAddr(), c.RemoteAddr()) + n.facts)
 		c.send("\x00")
 		c.wantPiece("> \x00")
 	})

@@ -18,6 +18,9 @@
 //	     |
 //	     |  refused                             admitted
 //	     |                                         |
+//	     |                            approach: PROXY header, TLS handshake,
+//	     |                            where the listener has them
+//	     |                                         |
 //	     |                                 greet, arm the idle timeout
 //	     |                                         |
 //	   serve                 one goroutine a connection: Handler.Serve
@@ -43,6 +46,13 @@
 //
 // Every connection ends by finish, and for one Reason, the first that is noted: by the connection's own goroutine, by one
 // that replies, or by the drain.
+//
+// # TLS and proxies
+//
+// Where there is something to do before the conversation, the connection has a goroutine for that alone, which ends
+// when it is done: at the handshake timeout at the latest. Behind a proxy the client is only known then, and is judged
+// then by lists and caps. The transport of TLS (secured) stands upon the one that carries its records, which is chosen
+// as for any other connection.
 //
 // # Goroutines
 //

@@ -229,8 +229,12 @@ func ExampleReason() {
 	}
 	// Output:
 	// denied
+	// untrusted_proxy
 	// server_full
 	// too_many_from_ip
+	// bad_proxy_header
+	// bad_tls
+	// handshake_timeout
 	// client_closed
 	// done
 	// line_too_long

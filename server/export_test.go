@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net"
+	"net/netip"
 )
 
 // ListenAll opens the same port on each of a name's addresses. What names this machine has is not for a test to say.
@@ -10,12 +11,12 @@ func ListenAll(ctx context.Context, hosts []string, port string) ([]net.Listener
 	return listenAll(ctx, "", hosts, port)
 }
 
-// Books returns how many entries the server and these listeners still have in their books: connections, those that are being
-// turned away, addresses, and what is counted against caps. It is 0 when nobody is connected.
+// Books returns how many entries the server and these listeners still have in their books: connections, those that are
+// being turned away, addresses, and what is counted against caps. It is 0 when nobody is connected.
 func (s *Server) Books(listeners ...*Listener) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := len(s.conns) + s.refused + s.quota.count + len(s.quota.byIP)
+	n := len(s.conns) + s.refused + s.handshaking + s.quota.count + len(s.quota.byIP)
 	for _, l := range listeners {
 		n += l.quota.count + len(l.quota.byIP)
 	}
@@ -48,4 +49,23 @@ func (s *stream) over() endpoint { return s.nc }
 func (s *Server) Hold() (release func()) {
 	s.mu.Lock()
 	return s.mu.Unlock
+}
+
+// ReadHeader reads the header of a proxy that comes in pieces. It is false when it has not come as a whole; rest is
+// what has come behind it.
+func ReadHeader(pieces ...[]byte) (client, reached netip.AddrPort, rest []byte, whole bool, err error) {
+	var h headerReader
+	more := true
+	for _, piece := range pieces {
+		if more {
+			more = h.take(piece)
+		} else {
+			rest = append(rest, piece...)
+		}
+	}
+	if h.err != nil || !h.whole() {
+		return client, reached, nil, false, h.err
+	}
+	client, reached, err = parseHeader(h.got[:h.length])
+	return client, reached, append(h.got[h.length:], rest...), true, err
 }

@@ -10,7 +10,7 @@ import (
 // makes the system drop answers that are still on their way, so what the client still sends is read and thrown away.
 const (
 	lingerTimeout      = 5 * time.Second // as nginx's lingering_timeout
-	shortLingerTimeout = time.Second     // for one who was turned away, and while the server drains
+	shortLingerTimeout = time.Second     // for one with whom there was no conversation, and while the server drains
 	lingerBytes        = 16 << 20
 )
 
@@ -28,6 +28,8 @@ func (c *conn) finish() {
 		c.tell(reason)
 	}
 	switch {
+	case reason == Denied: // As at the door.
+		c.free(c.t.close)
 	case reason.broken(), c.failed():
 		c.free(c.t.reset)
 	case c.eof:
@@ -58,7 +60,7 @@ func (c *conn) free(how func()) {
 func (c *conn) linger() {
 	rest := &discarder{c, lingerBytes}
 	timeout := lingerTimeout
-	if c.refused {
+	if !c.welcomed {
 		timeout = shortLingerTimeout
 	}
 	began := c.ln.srv.now()
@@ -84,7 +86,9 @@ type discarder struct {
 }
 
 func (d *discarder) take(piece []byte) bool {
-	d.c.received.Store(d.c.received.Load() + uint64(len(piece)))
+	if d.c.ln.TLS == nil { // In TLS these are records, of which nobody knows how much is in them.
+		d.c.received.Store(d.c.received.Load() + uint64(len(piece)))
+	}
 	d.left -= len(piece)
 	return d.left > 0
 }

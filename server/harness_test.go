@@ -29,6 +29,9 @@ import (
 // A network is a way to reach a server.
 type network struct {
 	listen func(t *testing.T) socket
+	// secure says that clients speak TLS, and facts what the greeting has of that.
+	secure bool
+	facts  string
 	// bubble says that the test runs in a synctest bubble, where waiting costs nothing.
 	bubble bool
 }
@@ -44,11 +47,22 @@ var (
 	overTCP  = network{listen: listenTCP}
 	overHeld = network{listen: listenHeld}
 	overPipe = network{listen: listenPipe, bubble: true}
+	overTLS  = network{listen: listenTLS, secure: true, facts: " tls=1.3 sni=" + serverName}
 )
 
-// everywhere runs one conversation over TCP, over TCP as systems and wrapped connections have it that can't wait without
+// everywhere runs one conversation over TCP, over TLS, over TCP as systems and wrapped connections have it that can't wait without
 // a buffer, and over pipes in a bubble whose clock stands still while anybody has something to do.
 func everywhere(t *testing.T, f func(*testing.T, network)) {
+	t.Helper()
+	inTheClear(t, f)
+	t.Run("tls", func(t *testing.T) {
+		t.Parallel()
+		f(t, overTLS)
+	})
+}
+
+// inTheClear is everywhere but over TLS.
+func inTheClear(t *testing.T, f func(*testing.T, network)) {
 	t.Helper()
 	t.Parallel()
 	t.Run("tcp", func(t *testing.T) {
@@ -104,6 +118,9 @@ type role struct {
 func serve(t *testing.T, n network, h handler.Handler, as ...func(*role)) *stage {
 	t.Helper()
 	r := role{listener: server.ListenerConfig{Label: "test://:0", HandlerName: "test", Handler: h}}
+	if n.secure {
+		r.listener.TLS = serverTLS
+	}
 	for _, f := range as {
 		f(&r)
 	}
@@ -361,8 +378,11 @@ func (s tcpSocket) dial(netip.Addr) (net.Conn, error) {
 
 // bare returns what the daemon would serve, which is how the transport is chosen.
 func bare(s socket) net.Listener {
-	if tcp, ok := s.(tcpSocket); ok {
-		return tcp.Listener
+	switch s := s.(type) {
+	case tcpSocket:
+		return s.Listener
+	case tlsSocket:
+		return bare(s.socket)
 	}
 	return s
 }

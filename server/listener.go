@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,14 +24,18 @@ type ListenerConfig struct {
 	Greeting    bool            // tell each client its ID first
 	Flush       time.Duration   // how long a client that has never sent a newline stays quiet until that ends its message; 0: for ever
 	Limits      Limits
+	TLS         *tls.Config    // clients speak TLS; nil: they don't
+	Proxied     bool           // each connection begins with a header of the PROXY protocol, which names the client
+	Proxies     []netip.Prefix // whose headers are believed, besides those of a unix socket's peers; anybody else is shut out
 }
 
 // A Listener is one configured listener. It may serve several sockets, as a port range does.
 type Listener struct {
 	// Static after construction.
 	ListenerConfig
-	srv     *Server
-	limiter *rate.Limiter // nil: none
+	srv        *Server
+	limiter    *rate.Limiter // nil: none
+	handshakes bool          // a connection has something to do before its conversation
 
 	// Guarded by Server.mu.
 	quota quota
@@ -44,6 +50,7 @@ func (s *Server) NewListener(c ListenerConfig) *Listener {
 	l := &Listener{
 		ListenerConfig: c,
 		srv:            s,
+		handshakes:     c.Proxied || c.TLS != nil,
 		limiter:        s.limiter,
 		quota:          quota{max: c.Limits.MaxConns, maxPerIP: c.Limits.MaxConnsPerIP},
 	}

@@ -101,14 +101,14 @@ func (s *Server) flushThrottles() {
 }
 
 // logEnd writes the one line of a connection. One who sent nothing, as a health check does, is not worth a line unless
-// something went wrong.
+// something went wrong, and nor is one whose handshake failed, of which logFailed tells.
 //
 //go:noinline
 func (c *conn) logEnd() {
 	e := c.ending.Load()
 	t := c.traffic()
 	level := zapcore.InfoLevel
-	if t.received == 0 {
+	if t.received == 0 || !c.welcomed && !c.refused {
 		level = zapcore.DebugLevel
 	}
 	if e.reason == Internal {
@@ -133,6 +133,7 @@ func (c *conn) logEnd() {
 		zap.Duration("duration", time.Duration(c.ln.srv.now()-c.began)),
 		zap.String("reason", e.reason.String()),
 	}
+	fields = append(fields, c.facts().fields()...)
 	if r := c.registration(); r != nil {
 		fields = append(fields, r.fields()...)
 	}

@@ -9,7 +9,7 @@ var listenerLabels = []string{"listener", "handler"}
 
 var (
 	acceptedDesc = desc("connections_accepted_total", "Connections accepted, turned away or not.")
-	activeDesc   = desc("connections_active", "Connections in conversation.")
+	activeDesc   = desc("connections_active", "Connections in conversation, or on their way to one.")
 	closedDesc   = prometheus.NewDesc("parley_connections_closed_total", "Connections ended, by the reason why.",
 		append([]string{"reason"}, listenerLabels...), nil)
 	receivedDesc     = desc("received_bytes_total", "Bytes received from clients.")

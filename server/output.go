@@ -2,8 +2,8 @@ package server
 
 import "parley/protocol"
 
-// gatherBytes is how much of replies is gathered before it is sent: enough that a system call's price is spread, and little
-// enough that a client who does not read holds under 64 KiB together with the input it is an answer to.
+// gatherBytes is how much of replies is gathered before it is sent: enough that a system call's price is spread, and
+// little enough that a client who does not read holds under 64 KiB together with the input it is an answer to.
 const gatherBytes = 16 << 10
 
 // maxPooledOutput is the largest buffer that goes back into outputBuffers.
@@ -57,8 +57,8 @@ func (c *conn) Echo(prefix string, msg []byte) error {
 	return err
 }
 
-// gatherEcho gathers what Echo sends, and reports whether it is to be sent now. Neither it nor lend is part of Echo, so that
-// their frames are off the stack when the system sends: with them, the smallest stack would not do.
+// gatherEcho gathers what Echo sends, and reports whether it is to be sent now. Neither it nor lend is part of Echo, so
+// that their frames are off the stack when the system sends: with them, the smallest stack would not do.
 //
 //go:noinline
 func (c *conn) gatherEcho(prefix string, msg []byte) bool {
@@ -187,12 +187,18 @@ func (c *conn) failed() bool {
 func (c *conn) greet() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	f := c.facts()
 	c.gather(c.ln.Wire.AppendGreeting(c.gathered(), protocol.Greeting{
 		ClientID: c.id,
 		You:      c.peer(),
 		Me:       addrString(c.local),
 		Name:     c.ln.srv.name,
 		Handler:  c.ln.HandlerName,
+		Via:      f.via,
+		TLS:      f.tls,
+		SNI:      f.sni,
+		ALPN:     f.alpn,
+		ClientCN: f.clientCN,
 	}))
 	n := c.t.sendNow(*c.out)
 	c.sent.Store(uint64(n))
@@ -207,10 +213,16 @@ func (c *conn) greet() {
 func (c *conn) tell(reason Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if reason.told() {
+	if c.tells(reason) {
 		c.gather(c.ln.Wire.AppendError(c.gathered(), c.errorOf(reason)))
 	}
 	_ = c.flush()
+}
+
+// tells reports whether the client is told reason before the connection is closed. In TLS it can't be before the
+// handshake is over.
+func (c *conn) tells(reason Reason) bool {
+	return reason.told() && (c.welcomed || c.ln.TLS == nil)
 }
 
 // errorOf is what the client is told.

@@ -16,10 +16,18 @@ type Reason uint8
 const (
 	// Denied by an allow or deny list.
 	Denied Reason = iota
+	// UntrustedProxy says that somebody connected who is not among the proxies that the listener takes headers from.
+	UntrustedProxy
 	// ServerFull says that as many connections as are allowed were there already.
 	ServerFull
 	// TooManyFromIP says that as many connections from this address as are allowed were there already.
 	TooManyFromIP
+	// BadProxyHeader says that a proxy sent no header of the PROXY protocol first, or one that is none.
+	BadProxyHeader
+	// BadTLS says that the TLS handshake failed, or that what came behind it is no TLS.
+	BadTLS
+	// HandshakeTimeout says that the header or the TLS handshake did not come in time.
+	HandshakeTimeout
 	// ClientClosed is the usual end: the client ended its side, and all it had sent was answered.
 	ClientClosed
 	// Done is the other usual end: the handler had said all it had to say.
@@ -51,22 +59,26 @@ const (
 )
 
 var reasonWords = [numReasons]string{
-	Denied:         "denied",
-	ServerFull:     "server_full",
-	TooManyFromIP:  "too_many_from_ip",
-	ClientClosed:   "client_closed",
-	Done:           "done",
-	LineTooLong:    "line_too_long",
-	BadMessage:     "bad_message",
-	MessageTimeout: "message_timeout",
-	IdleTimeout:    "idle_timeout",
-	WriteTimeout:   "write_timeout",
-	SlowReader:     "slow_reader",
-	Reset:          "reset",
-	Lost:           "lost",
-	Internal:       "internal",
-	ShuttingDown:   "shutting_down",
-	Cut:            "cut",
+	Denied:           "denied",
+	UntrustedProxy:   "untrusted_proxy",
+	ServerFull:       "server_full",
+	TooManyFromIP:    "too_many_from_ip",
+	BadProxyHeader:   "bad_proxy_header",
+	BadTLS:           "bad_tls",
+	HandshakeTimeout: "handshake_timeout",
+	ClientClosed:     "client_closed",
+	Done:             "done",
+	LineTooLong:      "line_too_long",
+	BadMessage:       "bad_message",
+	MessageTimeout:   "message_timeout",
+	IdleTimeout:      "idle_timeout",
+	WriteTimeout:     "write_timeout",
+	SlowReader:       "slow_reader",
+	Reset:            "reset",
+	Lost:             "lost",
+	Internal:         "internal",
+	ShuttingDown:     "shutting_down",
+	Cut:              "cut",
 }
 
 // String returns the reason's word.
@@ -94,7 +106,7 @@ func (r Reason) told() bool {
 // broken reports whether nothing more can be sent.
 func (r Reason) broken() bool {
 	switch r {
-	case WriteTimeout, SlowReader, Reset, Lost, Cut, Denied:
+	case Denied, UntrustedProxy, HandshakeTimeout, WriteTimeout, SlowReader, Reset, Lost, Cut:
 		return true
 	default:
 		return false
@@ -118,11 +130,16 @@ func (e *ending) Error() string {
 // endingOf turns what reading or writing returned into an ending: the one place that knows which errors are the
 // network's everyday life.
 func endingOf(err error) *ending {
+	if failed, ok := errors.AsType[tlsError](err); ok {
+		return &ending{reason: BadTLS, err: failed}
+	}
 	switch {
 	case errors.Is(err, protocol.ErrTooLong):
 		return &ending{reason: LineTooLong}
 	case errors.Is(err, protocol.ErrMalformed), errors.Is(err, protocol.ErrUnfinished):
 		return &ending{reason: BadMessage, err: err}
+	case errors.Is(err, errProxyHeader):
+		return &ending{reason: BadProxyHeader, err: err}
 	case errors.Is(err, errInterrupted):
 		return &ending{reason: Cut}
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -51,6 +51,7 @@ type Server struct {
 	panics       *throttle
 	refusals     *throttle // of connections turned away
 	acceptErrors *throttle
+	failures     *throttle // of handshakes that failed
 
 	// conversations are all connections that are not entered in the books. Add is called under mu only, and never after closed.
 	conversations sync.WaitGroup
@@ -60,17 +61,18 @@ type Server struct {
 
 	loops sync.WaitGroup // that accept; Add is called under mu only, and never after closing
 
-	mu      sync.Mutex
-	closing bool // the sockets are closed
-	closed  bool // and nobody is admitted any more
-	booked  bool // keepBooks runs
-	lastID  uint64
-	quota   quota
-	refused int // connections being turned away
-	conns   map[*conn]struct{}
-	tallies []*tally
-	sockets map[acceptor]struct{}
-	hangups *hangups // nil: no listener has the fast transport
+	mu          sync.Mutex
+	closing     bool // the sockets are closed
+	closed      bool // and nobody is admitted any more
+	booked      bool // keepBooks runs
+	lastID      uint64
+	quota       quota
+	refused     int // connections being turned away
+	handshaking int // connections on their way to a conversation
+	conns       map[*conn]struct{}
+	tallies     []*tally
+	sockets     map[acceptor]struct{}
+	hangups     *hangups // nil: no listener has the fast transport
 }
 
 // New returns a Server without listeners.
@@ -92,6 +94,7 @@ func New(c Config) *Server {
 		finished:     make(chan handler.Finished, 1),
 		refusals:     newThrottle(1, 1, nil),
 		acceptErrors: newThrottle(1, 1, nil),
+		failures:     newThrottle(1, 1, nil),
 		durations:    durations,
 		handshakes:   handshakes,
 		quota:        quota{max: c.MaxConns, maxPerIP: c.MaxConnsPerIP},

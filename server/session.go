@@ -21,7 +21,7 @@ func (c *conn) RemoteAddr() net.Addr {
 	return c.extra().remote
 }
 
-// peer is the client's address as greeting and log have it.
+// peer is the client's address as greeting and log have it; a proxy's, as long as only that is known.
 func (c *conn) peer() string {
 	if c.remote.IsValid() {
 		return c.remote.String()

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"parley/admin"
+	"parley/cmd/parley/internal/certs"
 	"parley/cmd/parley/internal/logging"
 	"parley/config"
 	"parley/handler"
@@ -48,6 +49,7 @@ type serving struct {
 	config   config.Listener
 	handler  handler.Handler
 	listener *server.Listener
+	certs    *certs.Source // nil: no TLS
 	sockets  []net.Listener
 	handed   int // how many of the sockets were handed over by the service manager
 }
@@ -125,12 +127,17 @@ func (d *daemon) open(listeners []config.Listener) error {
 	d.handover.claim(listeners, d.cfg.Admin != "")
 	ctx, cancel := context.WithTimeout(context.Background(), listenTimeout)
 	defer cancel()
+	sources := make(certificates)
 	for _, l := range listeners {
 		h, err := handler.Kinds[l.Handler].New(l.Options)
 		if err != nil {
 			return statusError{exitUsage, fmt.Errorf("%s: %w", l, err)}
 		}
-		s := serving{config: l, handler: h, listener: d.srv.NewListener(server.ListenerConfig{
+		cert, err := sources.of(l, d.log)
+		if err != nil {
+			return statusError{exitUsage, fmt.Errorf("listener %s: %w", l, err)}
+		}
+		s := serving{config: l, handler: h, certs: cert, listener: d.srv.NewListener(server.ListenerConfig{
 			Label:       l.Label,
 			HandlerName: l.Handler,
 			Handler:     h,
@@ -138,6 +145,9 @@ func (d *daemon) open(listeners []config.Listener) error {
 			Greeting:    l.Greeting,
 			Flush:       l.Flush,
 			Limits:      limits(l),
+			TLS:         sources.config(cert),
+			Proxied:     l.ProxyProtocol,
+			Proxies:     l.ProxyTrusted,
 		})}
 		s.sockets, s.handed, err = d.sockets(ctx, "listener "+l.String(), l.Network, l.FD, l.Addresses())
 		d.serving = append(d.serving, s)
@@ -167,14 +177,15 @@ func (d *daemon) openAdminSockets(ctx context.Context) (err error) {
 // limits are those of one listener. Caps that it has of its own are beside the process's, which the server has already.
 func limits(l config.Listener) server.Limits {
 	own := server.Limits{
-		Allow:          l.Allow,
-		Deny:           l.Deny,
-		MaxMessage:     int(l.MaxMessage),
-		MessageTimeout: l.MessageTimeout,
-		IdleTimeout:    l.IdleTimeout,
-		WriteTimeout:   l.WriteTimeout,
-		SendBuffer:     int(l.SendBuffer),
-		ReceiveBuffer:  int(l.ReceiveBuffer),
+		Allow:            l.Allow,
+		Deny:             l.Deny,
+		MaxMessage:       int(l.MaxMessage),
+		HandshakeTimeout: l.HandshakeTimeout,
+		MessageTimeout:   l.MessageTimeout,
+		IdleTimeout:      l.IdleTimeout,
+		WriteTimeout:     l.WriteTimeout,
+		SendBuffer:       int(l.SendBuffer),
+		ReceiveBuffer:    int(l.ReceiveBuffer),
 	}
 	if _, ok := l.Own["max_conns"]; ok {
 		own.MaxConns = int(l.MaxConns)
@@ -223,14 +234,7 @@ func (d *daemon) start() {
 		for _, socket := range s.sockets {
 			go d.accept(s.config.Label, func() error { return s.listener.Serve(socket) })
 		}
-		fields := []zap.Field{
-			zap.String("listener", s.config.Label), zap.String("address", s.addresses()),
-			zap.String("wire", s.config.Wire), zap.String("try", s.try()),
-		}
-		if s.handed > 0 {
-			fields = append(fields, zap.Int("handed_over", s.handed))
-		}
-		d.log.Info("listening", fields...)
+		d.log.Info("listening", s.fields()...)
 	}
 	for _, socket := range d.adminAt {
 		go d.accept("PARLEY_ADMIN", func() error { return d.admin.Serve(socket) })

@@ -23,7 +23,8 @@ import (
 var imports = map[string][]string{
 	"admin":                       {},
 	"client":                      {"protocol"},
-	"cmd/parley":                  {"admin", "client", "cmd/parley/internal/logging", "config", "handler", "protocol", "server"},
+	"cmd/parley":                  {"admin", "client", "cmd/parley/internal/certs", "cmd/parley/internal/logging", "config", "handler", "protocol", "server"},
+	"cmd/parley/internal/certs":   {},
 	"cmd/parley/internal/logging": {},
 	"config":                      {},
 	"handler":                     {"protocol"},

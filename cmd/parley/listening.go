@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"go.uber.org/zap"
+
 	"parley/protocol"
 )
 
@@ -78,7 +80,29 @@ func addresses(sockets []net.Listener) string {
 	return strings.Join(all, ", ")
 }
 
-// try is a command that converses with the listener: nc, but for pickles, which nobody types.
+// fields are what the log says of a listener at the start.
+func (s serving) fields() []zap.Field {
+	fields := []zap.Field{
+		zap.String("listener", s.config.Label), zap.String("address", s.addresses()), zap.String("wire", s.config.Wire),
+	}
+	if s.config.ProxyProtocol {
+		fields = append(fields, zap.Stringer("behind", s.config.ProxyTrusted))
+	}
+	if s.certs != nil {
+		cert := "self-signed"
+		if !s.certs.SelfSigned() {
+			cert = s.config.TLSCert
+		}
+		fields = append(fields, zap.String("cert", cert), zap.String("cert_sha256", s.certs.Fingerprint()))
+	}
+	fields = append(fields, zap.String("try", s.try()))
+	if s.handed > 0 {
+		fields = append(fields, zap.Int("handed_over", s.handed))
+	}
+	return fields
+}
+
+// try is a command that converses with the listener: nc, but for what nobody types, such as pickles.
 func (s serving) try() string {
 	socket := s.sockets[0]
 	peer, nc := "unix:"+socket.Addr().String(), "nc -U "+socket.Addr().String()
@@ -87,11 +111,19 @@ func (s serving) try() string {
 		host, port, _ := net.SplitHostPort(peer)
 		nc = "nc " + host + " " + port
 	}
+	var flags string
+	if s.config.Wire == protocol.PickleName && !s.config.Greeting {
+		flags += "--wire=pickle " // There is nothing to tell the wire by.
+	}
+	if s.config.ProxyProtocol {
+		flags += "--proxy=v1 "
+	}
+	if s.certs != nil {
+		flags += "--pin=" + s.certs.Fingerprint() + " "
+	}
 	switch {
-	case s.config.Wire == protocol.PickleName && s.config.Greeting:
-		return "parley connect " + peer
-	case s.config.Wire == protocol.PickleName:
-		return "parley connect --wire=pickle " + peer // There is nothing to tell the wire by.
+	case s.config.Wire == protocol.PickleName, flags != "":
+		return "parley connect " + flags + peer
 	case s.config.Wire == protocol.JSONName && s.config.Handler != "chat":
 		return `echo '{"a":1}' | ` + nc
 	}

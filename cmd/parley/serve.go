@@ -28,12 +28,13 @@ func newServe(environ []string, stdout *os.File) *cobra.Command {
 		Short: "Answer TCP until told to stop",
 		Long: `Answer TCP until told to stop.
 
-A LISTENER is HANDLER[+unix]://ADDRESS[?key=value&...], for instance
+A LISTENER is HANDLER[+tls|+unix]://ADDRESS[?key=value&...], for instance
   echo://:12000                  echo on every address of this machine
   happy://:8080?greeting=off     without the greeting
   counting://:12000?limit=5      end after five clients
   register://:12000?wire=pickle  acknowledge pickled dicts with a name
   chat://:12000                  a room; --console has this terminal in it
+  echo+tls://:7443               over TLS
   echo+unix:///run/parley.sock   on a unix socket
 Without one, PARLEY_LISTEN says what to serve. "parley env" lists all variables.
 
