@@ -26,6 +26,12 @@ func (p *probeCommand) aimAtOurselves(environ []string) error {
 	if p.greeting == "auto" {
 		p.probe.MustGreet, p.probe.Dialer.NoGreeting = l.Greeting, !l.Greeting
 	}
+	if l.TLS && p.probe.Dialer.TLS == nil {
+		p.probe.Dialer.TLS = &client.TLSConfig{Insecure: true} // Whose certificate it is, is known; what is in question is whether it answers.
+	}
+	if l.ProxyProtocol && p.probe.Dialer.Proxy == 0 {
+		p.probe.Dialer.Proxy = 2
+	}
 	p.probe.Quiet = p.probe.Message == ""
 	return nil
 }
