@@ -15,7 +15,7 @@ const (
 
 	quickColumns  = "cpu-64,cpu-1000,cpu-16k,churn"
 	quickRounds   = 5
-	quickDuration = "500ms"
+	quickDuration = "300ms"
 )
 
 var errOverBound = errors.New("parley costs more than it may")
