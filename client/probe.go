@@ -56,6 +56,10 @@ var expectations = map[string]expectation{
 	"chat":     expectNobody,
 }
 
+// Mute reports whether the server greeted with the name of a handler that need not answer a message. Like Greeting, it is for the
+// receiver to ask.
+func (c *Conn) Mute() bool { return expectations[c.greeting.Handler] == expectNobody }
+
 // Once probes once; i is the probe's number. When ctx is canceled the verdict is Failed.
 func (p Probe) Once(ctx context.Context, i int) Verdict {
 	timeout := p.Timeout

@@ -98,6 +98,9 @@ func (c *connectCommand) run(ctx context.Context, interrupt func()) error {
 		return err
 	}
 	defer conn.Close()
+	if wire := conn.Wire(); c.oneShot && (wire == protocol.TextName || wire == protocol.JSONName) && strings.ContainsAny(c.message, "\r\n") {
+		return statusError{exitUsage, errors.New("--message: one line is one message")}
+	}
 	// With -m, standard output has the answer and nothing else.
 	hello := c.stdout
 	if c.oneShot {
@@ -122,7 +125,11 @@ func (c *connectCommand) run(ctx context.Context, interrupt func()) error {
 		screen.raw = screen.raw && conn.Wire() == protocol.RawName
 	}
 	if c.oneShot {
-		return talk.hold(ctx, once(c.message))
+		err := talk.hold(ctx, once(c.message))
+		if err == nil && !talk.answered && !conn.Mute() {
+			err = &client.Error{Phase: client.Answer, Kind: client.Closed, Address: c.address, Err: io.EOF}
+		}
+		return err
 	}
 	if t := openTerminal(c.stdin, c.stdout, c.environ); t != nil {
 		screen.w, screen.raw = t, false

@@ -25,6 +25,7 @@ type conversation struct {
 	timeout time.Duration     // for sending a line, and for what comes after our end
 
 	serverEnded bool // it was the server that ended it
+	answered    bool // it has said something beside its greeting
 }
 
 // hold sends the lines that come in and shows what the server says, until one of the two ends it. The error is what went wrong,
@@ -80,6 +81,7 @@ func (c *conversation) listen(ctx context.Context) error {
 			c.greeted()
 			continue
 		}
+		c.answered = true
 		c.show(c.conn.Text(msg))
 	}
 }

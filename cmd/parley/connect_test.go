@@ -261,3 +261,46 @@ func TestConnectTrickle(t *testing.T) {
 	k.exits(5)
 	k.said(`(a line\n)+`, `connected .*\nparley: timeout .*\n`)
 }
+
+// A connection that is cut off at the keyboard is told as that; one that is closed in good order is the usual end.
+func TestConnectCutOff(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, stderr string
+		end          func(*client)
+		status       int
+	}{
+		{"closed", "the server has closed the conversation\n", func(*client) {}, 0},
+		{"reset", `parley: reset \S+: the connection was cut off \(answer\)\n`, func(c *client) { _ = c.Conn.(*net.TCPConn).SetLinger(0) }, 7},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStranger(t)
+			k := newTalk(t, s.address)
+			c := s.accept(strangersGreeting)
+			k.types("hi\n")
+			must(t, c.matches("^hi$"))
+			test.end(c)
+			c.Close()
+			if got := k.status(); got != test.status {
+				t.Errorf("exit status %d, want %d", got, test.status)
+			}
+			k.said("connected to .*\n", test.stderr)
+		})
+	}
+}
+
+// On a wire where a line is a message, two lines would be two.
+func TestConnectTwoLines(t *testing.T) {
+	t.Parallel()
+	d := serve(t, "echo://127.0.0.1:0", "echo://127.0.0.1:0?wire=json", "echo://127.0.0.1:0?wire=pickle")
+	for i, want := range []int{2, 2, 0} {
+		k := newTalk(t, d.addresses[i], "-m", "two\nlines")
+		if got := k.status(); got != want {
+			t.Errorf("listener %d: exit status %d, want %d", i, got, want)
+		}
+		if want == 2 {
+			k.said("", "parley: --message: one line is one message\n")
+		}
+	}
+}

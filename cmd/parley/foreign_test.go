@@ -21,15 +21,21 @@ import (
 type foreignServer struct {
 	t     testing.TB
 	proxy bool        // a PROXY header comes first
+	end   string      // closes or resets, at the client's first line; empty: neither
 	tls   *tls.Config // nil: plain
 }
 
 // newForeignServer makes one of words: proxy; tls, with the certificate of the lab, or expired, with an old one; ask, for a
-// certificate of the client; tls1.1 or tls1.2, and no later version.
+// certificate of the client; tls1.1 or tls1.2, and no later version; closes or resets, which is what it does at
+// its client's first line.
 func newForeignServer(t testing.TB, certs *certificates, words []string) (*foreignServer, error) {
 	t.Helper()
 	s := &foreignServer{t: t}
 	for _, word := range words {
+		if word == "closes" || word == "resets" {
+			s.end = word
+			continue
+		}
 		if word != "proxy" && s.tls == nil {
 			s.tls = &tls.Config{Certificates: []tls.Certificate{certs.servers["server"]}}
 		}
@@ -102,6 +108,13 @@ func (s *foreignServer) converse(nc net.Conn) {
 	}
 	_, _ = conn.Write(protocol.Text{}.AppendGreeting(nil, g))
 	for in := bufio.NewScanner(conn); in.Scan(); {
+		switch s.end {
+		case "resets":
+			_ = nc.(*net.TCPConn).SetLinger(0)
+			return
+		case "closes":
+			return
+		}
 		_, _ = fmt.Fprintf(conn, "ECHO: %s\n", in.Text())
 	}
 }

@@ -102,14 +102,15 @@ func (s serving) fields() []zap.Field {
 	return fields
 }
 
-// try is a command that converses with the listener: nc, but for what nobody types, such as pickles.
+// try is a command that converses with the listener: nc, but for what nobody types, such as pickles. With -N it ends when what
+// is piped in has been answered.
 func (s serving) try() string {
 	socket := s.sockets[0]
-	peer, nc := "unix:"+socket.Addr().String(), "nc -U "+socket.Addr().String()
+	peer, nc, ncEnding := "unix:"+socket.Addr().String(), "nc -U "+socket.Addr().String(), "nc -NU "+socket.Addr().String()
 	if socket.Addr().Network() != "unix" {
 		peer = reachable(socket, s.config.Host)
 		host, port, _ := net.SplitHostPort(peer)
-		nc = "nc " + host + " " + port
+		nc, ncEnding = "nc "+host+" "+port, "nc -N "+host+" "+port
 	}
 	var flags string
 	if s.config.Wire == protocol.PickleName && !s.config.Greeting {
@@ -124,8 +125,10 @@ func (s serving) try() string {
 	switch {
 	case s.config.Wire == protocol.PickleName, flags != "":
 		return "parley connect " + flags + peer
+	case s.config.Wire == protocol.JSONName && s.config.Handler == "register":
+		return `echo '{"name":"Ada","email":"ada@example.org"}' | ` + ncEnding
 	case s.config.Wire == protocol.JSONName && s.config.Handler != "chat":
-		return `echo '{"a":1}' | ` + nc
+		return `echo '{"a":1}' | ` + ncEnding
 	}
 	return nc
 }
