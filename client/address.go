@@ -20,8 +20,16 @@ type Address struct {
 // stands behind "unix:". Without a host it is this machine.
 func ParseAddress(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok || strings.HasPrefix(s, "@") || strings.Contains(s, "/") {
-		if strings.Contains(path, "://") {
-			return Address{}, fmt.Errorf("%q is a listener, and where it is to be found is HOST:PORT or the path of a socket", s)
+		if _, rest, ok := strings.Cut(path, "://"); ok {
+			if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+				rest = rest[:end]
+			}
+			if host, port, err := net.SplitHostPort(rest); err == nil {
+				if a, err := TCPAddress(host, port); err == nil {
+					return Address{}, fmt.Errorf("%q is a URL: write %v", s, a)
+				}
+			}
+			return Address{}, fmt.Errorf("%q is a URL, and where a server is to be found is HOST:PORT or the path of a socket", s)
 		}
 		if path == "" || path == "@" || strings.ContainsRune(path, 0) {
 			return Address{}, fmt.Errorf("%q is no path of a socket", s)

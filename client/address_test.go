@@ -31,7 +31,9 @@ func TestParseAddress(t *testing.T) {
 		{address: "localhost:65536", fault: `"65536" is no port, a number from 1 to 65535`},
 		{address: "local host:1", fault: `"local host" is no host, a name or an address`},
 		{address: "\x1bc:1", fault: `"\x1bc" is no host, a name or an address`},
-		{address: "echo://:12000", fault: `"echo://:12000" is a listener, and where it is to be found is HOST:PORT or the path of a socket`},
+		{address: "echo://:12000", fault: `"echo://:12000" is a URL: write localhost:12000`},
+		{address: "http://[::1]:13000/x?y", fault: `"http://[::1]:13000/x?y" is a URL: write [::1]:13000`},
+		{address: "echo://", fault: `"echo://" is a URL, and where a server is to be found is HOST:PORT or the path of a socket`},
 		{address: "unix:", fault: `"unix:" is no path of a socket`},
 		{address: "@", fault: `"@" is no path of a socket`},
 	} {

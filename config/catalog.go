@@ -5,6 +5,9 @@ package config
 type Catalog struct {
 	Handlers map[string]Handler
 	Wires    map[string]Wire
+
+	// Variables are those that others read: Load does not warn of them.
+	Variables []string
 }
 
 // Handler says what a handler takes from the query of a listener.

@@ -11,6 +11,10 @@ import (
 // overflows. Who wants longer means no limit, which is 0.
 const maxDuration = 365 * 24 * time.Hour
 
+// ParseDuration reads a duration as the variables have it, as in 200ms, 5s or 1m30s; 0 needs no unit. The error says what would be
+// right.
+func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
+
 // parseDuration is time.ParseDuration without negative durations, and with
 // errors that say what would be right.
 func parseDuration(s string) (time.Duration, error) {

@@ -92,15 +92,26 @@ func explain(t reflect.Type, err error) error {
 	return err
 }
 
+// Unread returns a warning for each variable of environ that has our prefix and that nothing reads, most likely a misspelled one.
+// Others are read beside those of [Variables]. What Kubernetes sets for a service of our name is left out.
+func Unread(environ, others []string) []string {
+	warnings, _ := unread(environment(environ), others)
+	return warnings
+}
+
 // unread returns a warning for each variable that has our prefix and that nothing
-// reads, most likely a misspelled one. Values are left out: they may be secrets.
-func unread(vars map[string]string) []string {
+// reads, and one for all that Kubernetes has set. Values are left out: they may be
+// secrets.
+func unread(vars map[string]string, others []string) (misspelled, linked []string) {
 	var known []string
 	for _, v := range Variables() {
 		known = append(known, strings.TrimPrefix(v.Name, prefix))
 	}
+	for _, name := range others {
+		known = append(known, strings.TrimPrefix(name, prefix))
+	}
 	services := linkedServices(vars)
-	var warnings, links []string
+	var links []string
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		short := strings.TrimPrefix(name, prefix)
 		if slices.Contains(known, short) {
@@ -114,14 +125,14 @@ func unread(vars map[string]string) []string {
 		if near := nearest(short, known); near != "" {
 			warning = fmt.Sprintf("%s is not a variable of parley; did you mean %s%s?", name, prefix, near)
 		}
-		warnings = append(warnings, oneLine(warning))
+		misspelled = append(misspelled, oneLine(warning))
 	}
 	if links != nil {
-		warnings = append(warnings, oneLine(fmt.Sprintf(
+		linked = append(linked, oneLine(fmt.Sprintf(
 			"%s and the like (%d variables) come from a Kubernetes service named %s and mean nothing here; enableServiceLinks: false in the pod's spec leaves them out",
 			links[0], len(links), serviceNames(services))))
 	}
-	return warnings
+	return misspelled, linked
 }
 
 // linkedServices returns what the variables of each Kubernetes service begin with. The

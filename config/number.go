@@ -36,6 +36,9 @@ func parseRate(s string) (float64, error) {
 	return 0, fmt.Errorf("a rate is a number per second: 0, or from %v to %.0f", minRate, maxRate)
 }
 
+// ParseBoolean reads a boolean as the variables have it: true, on, yes, 1 or false, off, no, 0. The error says what would be right.
+func ParseBoolean(s string) (bool, error) { return parseBoolean(s) }
+
 // parseBoolean takes the words that people and other programs use.
 func parseBoolean(s string) (bool, error) {
 	switch strings.ToLower(s) {

@@ -65,27 +65,27 @@ Every flag is also a variable: --max-p99 is PARLEY_BENCH_MAX_P99. A flag wins.`,
   parley bench --churn -d 30s --json 10.0.0.5:12000
   parley bench --churn --ca ca.pem lab.test:7443         # TLS handshakes a second
   parley bench --bulk --html report.html 10.0.0.5:7007   # echo://:7007?wire=raw&prefix=`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: peerArguments(1, "HOST:PORT or HOST PORT"),
 	}
 	flags := cmd.Flags()
-	flags.IntVarP(&b.load.Connections, "connections", "c", 10, "how many at a time")
-	flags.IntVarP(&b.load.Size, "size", "s", 64, "bytes of a message, with what ends it; with --bulk 65536 unless given")
-	flags.DurationVarP(&b.load.Duration, "duration", "d", 10*time.Second, "how long, from the moment that all connections stand")
-	flags.DurationVar(&b.load.Warmup, "warmup", 0, "how long before that nothing is measured yet")
-	flags.Float64Var(&b.load.Rate, "rate", 0, "messages a second over all connections, 0: as many as are answered")
-	flags.BoolVar(&b.churn, "churn", false, "open a connection for each message, and close it")
-	flags.BoolVar(&b.bulk, "bulk", false, "send without waiting for answers, as fast as the server takes it")
-	flags.BoolVar(&b.idle, "idle", false, "hold the connections, with one message at the beginning and one at the end")
-	flags.DurationVar(&b.load.Timeout, "timeout", 10*time.Second, "how long connecting, the greeting and an answer may each take")
-	flags.DurationVar(&b.maxP99, "max-p99", 0, "status 1 if more than 1 in 100 answers took longer, 0: however long")
-	flags.IntVar(&b.maxErrors, "max-errors", 0, "status 1 if more connections failed, -1: however many (default 0: none may fail)")
-	flags.BoolVar(&b.json, "json", false, "print one JSON object")
+	countFlag(flags, &b.load.Connections, "connections", "c", 10, "how many at a time")
+	sizeFlag(flags, &b.load.Size, "size", "s", 64, "bytes of a message, with what ends it; with --bulk 65536 unless given")
+	durationFlag(flags, &b.load.Duration, "duration", "d", 10*time.Second, "how long, from the moment that all connections stand")
+	durationFlag(flags, &b.load.Warmup, "warmup", "", 0, "how long before that nothing is measured yet")
+	rateFlag(flags, &b.load.Rate, "rate", "messages a second over all connections, 0: as many as are answered")
+	booleanFlag(flags, &b.churn, "churn", "", "open a connection for each message, and close it")
+	booleanFlag(flags, &b.bulk, "bulk", "", "send without waiting for answers, as fast as the server takes it")
+	booleanFlag(flags, &b.idle, "idle", "", "hold the connections, with one message at the beginning and one at the end")
+	durationFlag(flags, &b.load.Timeout, "timeout", "", 10*time.Second, "how long connecting, the greeting and an answer may each take")
+	durationFlag(flags, &b.maxP99, "max-p99", "", 0, "status 1 if more than 1 in 100 answers took longer, 0: however long")
+	countFlag(flags, &b.maxErrors, "max-errors", "", 0, "status 1 if more connections failed, -1: however many (default 0: none may fail)")
+	booleanFlag(flags, &b.json, "json", "", "print one JSON object")
 	flags.StringVar(&b.html, "html", "", "write a page with the figures and a plot to this file")
 	flags.StringVar(&b.load.Dialer.Wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
 	flags.StringVar(&b.greeting, "greeting", "auto", "on: there must be one, off: do not wait for it, auto: there may be one within 300 ms")
 	transport := transportFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if err := flagsFromEnvironment(flags, "PARLEY_BENCH_", environ); err != nil {
+		if err := flagsFromEnvironment(cmd, environ); err != nil {
 			return err
 		}
 		b.stdout = cmd.OutOrStdout()

@@ -49,17 +49,17 @@ flag wins.`,
   parley connect 10.0.0.5 12000 -m "hello"
   parley connect 10.0.0.5:12000 --name Ada --email ada@example.org
   parley connect --pin 5c1e...09 10.0.0.5:7443`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: peerArguments(1, "HOST:PORT or HOST PORT; a message goes with -m"),
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&c.message, "message", "m", "", "send this one message and print nothing but what is answered")
 	flags.StringVar(&c.name, "name", "", "say who we are, as the clients of a register server do, and listen until the server closes")
 	flags.StringVar(&c.email, "email", "", "likewise")
 	flags.StringVar(&c.dialer.Wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
-	flags.DurationVar(&c.timeout, "timeout", 10*time.Second, "how long connecting may take, sending a line, and what the server says after our end")
+	durationFlag(flags, &c.timeout, "timeout", "", 10*time.Second, "how long connecting may take, sending a line, and what the server says after our end")
 	transport := transportFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if err := flagsFromEnvironment(flags, "PARLEY_CONNECT_", environ); err != nil {
+		if err := flagsFromEnvironment(cmd, environ); err != nil {
 			return err
 		}
 		c.stdin, c.stdout, c.stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()

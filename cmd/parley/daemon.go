@@ -165,12 +165,11 @@ func (d *daemon) open(listeners []config.Listener) error {
 
 // openAdminSockets opens the admin side's sockets, or takes over those that are called so or have its address.
 func (d *daemon) openAdminSockets(ctx context.Context) (err error) {
-	const what = "admin side (PARLEY_ADMIN)"
 	name := ""
 	if d.handover.has(adminFDName) {
 		name = adminFDName
 	}
-	d.adminAt, _, err = d.sockets(ctx, what, "tcp", name, []string{d.cfg.Admin})
+	d.adminAt, _, err = d.sockets(ctx, adminSide, "tcp", name, []string{d.cfg.Admin})
 	return err
 }
 

@@ -18,6 +18,9 @@ import (
 // listenTimeout bounds the look-up of the names that are listened on.
 const listenTimeout = 5 * time.Second
 
+// adminSide is what listenError calls the admin side, which has a default address that a second server finds taken.
+const adminSide = "admin side (PARLEY_ADMIN)"
+
 // listenError says what could not be listened on, why, and what to do.
 func listenError(what, network, address string, err error) error {
 	reason := err.Error()
@@ -31,7 +34,11 @@ func listenError(what, network, address string, err error) error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		reason = "the name cannot be looked up (" + dns.Err + ")"
 	}
-	if advice := advise(err); advice != "" {
+	advice := advise(err)
+	if what == adminSide && errors.Is(err, syscall.EADDRINUSE) {
+		advice = "is that another parley? --admin off does without, --admin 127.0.0.1:0 takes any free port"
+	}
+	if advice != "" {
 		reason += ": " + advice
 	}
 	return fmt.Errorf("%s: cannot listen on %s: %s", what, address, reason)

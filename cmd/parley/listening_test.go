@@ -27,6 +27,10 @@ func TestListenError(t *testing.T) {
 			"listener echo://:12000", "tcp", ":12000", bind(syscall.EADDRINUSE),
 			"listener echo://:12000: cannot listen on :12000: address already in use: stop what listens there (ss -ltnp shows it), or choose another port",
 		},
+		"port of the admin side taken": {
+			"admin side (PARLEY_ADMIN)", "tcp", "127.0.0.1:12001", bind(syscall.EADDRINUSE),
+			"admin side (PARLEY_ADMIN): cannot listen on 127.0.0.1:12001: address already in use: is that another parley? --admin off does without, --admin 127.0.0.1:0 takes any free port",
+		},
 		"foreign address": {
 			"listener echo://192.0.2.1:12000", "tcp", "192.0.2.1:12000", bind(syscall.EADDRNOTAVAIL),
 			"listener echo://192.0.2.1:12000: cannot listen on 192.0.2.1:12000: cannot assign requested address: this machine has no such address; without a host it listens on all that there are",

@@ -89,6 +89,16 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%s takes no arguments, and was given %q", cmd.CommandPath(), args[0])
 }
 
+// peerArguments refuses all but the address of a peer, which may be two words; least is how many there have to be.
+func peerArguments(least int, wanted string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if least <= len(args) && len(args) <= 2 {
+			return nil
+		}
+		return fmt.Errorf("%s takes %s (see %s --help)", cmd.Name(), wanted, cmd.CommandPath())
+	}
+}
+
 // noSuchCommand refuses what is no command.
 func noSuchCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {

@@ -83,21 +83,21 @@ wins.`,
   parley probe --expect refused,timeout 10.0.0.5:22   # this must be closed
   parley probe --ca ca.pem --server-name lab.test 10.0.0.5:7443
   parley probe --proxy v2 --proxy-from 203.0.113.9:51544 10.0.0.5:12000`,
-		Args: cobra.MaximumNArgs(2),
+		Args: peerArguments(0, "HOST:PORT or HOST PORT, or nothing: the first listener of PARLEY_LISTEN; a message goes with -m"),
 	}
 	flags := cmd.Flags()
-	flags.IntVarP(&p.count, "count", "c", 1, "how many probes, 0: until Ctrl-C")
-	flags.DurationVarP(&p.interval, "interval", "i", time.Second, "from the beginning of a probe to the next; without -c until Ctrl-C")
+	countFlag(flags, &p.count, "count", "c", 1, "how many probes, 0: until Ctrl-C")
+	durationFlag(flags, &p.interval, "interval", "i", time.Second, "from the beginning of a probe to the next; without -c until Ctrl-C")
 	flags.StringVarP(&p.probe.Message, "message", "m", "", `what is sent, {i} being the probe's number from 0 (default "parley probe {i}")`)
-	flags.BoolVarP(&p.probe.Quiet, "quiet", "q", false, "send nothing: a greeting will do, or that the server ends its side when we do")
+	booleanFlag(flags, &p.probe.Quiet, "quiet", "q", "send nothing: a greeting will do, or that the server ends its side when we do")
 	flags.StringSliceVar(&p.expect, "expect", nil, "status 0 if and only if this is the verdict: ok, refused, timeout, ... or the reason of an ERR")
-	flags.BoolVar(&p.json, "json", false, "print one JSON object, of several probes a summary at the end")
-	flags.DurationVar(&p.probe.Timeout, "timeout", 5*time.Second, "how long a probe may take")
+	booleanFlag(flags, &p.json, "json", "", "print one JSON object, of several probes a summary at the end")
+	durationFlag(flags, &p.probe.Timeout, "timeout", "", 5*time.Second, "how long a probe may take")
 	flags.StringVar(&p.probe.Dialer.Wire, "wire", "", "speak "+wireNames()+" (default: as the greeting does)")
 	flags.StringVar(&p.greeting, "greeting", "auto", "on: there must be one, off: do not wait for it, auto: there may be one within 300 ms")
 	transport := transportFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := flagsFromEnvironment(flags, "PARLEY_PROBE_", environ); err != nil {
+		if err := flagsFromEnvironment(cmd, environ); err != nil {
 			return err
 		}
 		p.stdout = cmd.OutOrStdout()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -50,10 +51,17 @@ second one ends at once with status 1.`,
 	}
 	console := cmd.Flags().Bool("console", false, "have this terminal in the chat; EXIT there ends the conversation, not the server")
 	cmd.RunE = func(cmd *cobra.Command, listeners []string) error {
+		if cmd.Flags().Changed("log-messages") && len(listeners) > 0 {
+			if _, err := config.ParseBoolean(listeners[0]); err == nil {
+				return fmt.Errorf("%q is no listener; a flag's value goes behind an equals sign: --log-messages=%s", listeners[0], listeners[0])
+			}
+		}
 		// From now on: before the listeners are open, too.
 		signals, stop := notifySignals()
 		defer stop()
-		cfg, served, warnings, err := config.Load(withFlags(environ, cmd.Flags()), listeners, catalog())
+		known := catalog()
+		known.Variables = clientVariables(cmd.Root())
+		cfg, served, warnings, err := config.Load(withFlags(environ, cmd.Flags()), listeners, known)
 		if err != nil {
 			// They may say why: a misspelt variable leaves the right one at its default.
 			for _, w := range warnings {

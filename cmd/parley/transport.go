@@ -17,13 +17,13 @@ import (
 // function that it returns sets what was typed in a Dialer; it is to be called when the flags have been read.
 func transportFlags(flags *pflag.FlagSet) func(*client.Dialer) error {
 	t := transport{flags: flags}
-	flags.BoolVar(&t.tls, "tls", false, "speak TLS; --ca, --cert, --pin, --server-name and --insecure imply it")
+	booleanFlag(flags, &t.tls, "tls", "", "speak TLS; --ca, --cert, --pin, --server-name and --insecure imply it")
 	flags.StringVar(&t.ca, "ca", "", "trust the authorities in this file (PEM) instead of the system's")
 	flags.StringVar(&t.cert, "cert", "", "our certificate, for a server that wants one, and those of its authorities (PEM)")
 	flags.StringVar(&t.key, "key", "", "its key (PEM) (default: in the file of --cert)")
 	flags.StringVar(&t.pin, "pin", "", "the SHA-256 of the server's certificate, hex or base64; nothing else is checked then")
 	flags.StringVar(&t.serverName, "server-name", "", "the name that is asked for and the certificate is to be for (default: the host)")
-	flags.BoolVar(&t.insecure, "insecure", false, "take whatever certificate the server has")
+	booleanFlag(flags, &t.insecure, "insecure", "", "take whatever certificate the server has")
 	flags.StringVar(&t.proxy, "proxy", "", "begin with a PROXY header, as a proxy does: v1 or v2")
 	flags.StringVar(&t.proxyFrom, "proxy-from", "", "the client's ADDR:PORT in that header (default: our own)")
 	return t.set
