@@ -98,7 +98,8 @@ func (l Load) withDefaults() (Load, error) {
 }
 
 // Run keeps the load up until its duration has passed or ctx ends; what was measured until then is the result in either
-// case. The error is an *Error where the first connection could not be opened or did not echo.
+// case. The error is an *Error where the first connection could not be opened or did not echo, and comes
+// with a result that has nothing but this.
 func (l Load) Run(ctx context.Context) (*LoadResult, error) {
 	l, err := l.withDefaults()
 	if err != nil {
@@ -114,7 +115,12 @@ func (l Load) Run(ctx context.Context) (*LoadResult, error) {
 	stopProgress := r.reportProgress()
 	defer stopProgress()
 	if err := r.openAll(ctx); err != nil {
-		return nil, err
+		e, ok := errors.AsType[*Error](err)
+		if !ok {
+			return nil, err
+		}
+		r.fail(e)
+		return r.result(ctx), err
 	}
 	switch l.Mode {
 	case LoadEcho:

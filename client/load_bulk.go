@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 )
 
@@ -36,8 +37,8 @@ func (c *loadConn) stream(size int) error {
 	if errors.Is(err, io.EOF) && c.at == 0 && c.r.stopping.Load() && c.messages.Load() == poured && c.sendErr == nil {
 		return nil
 	}
-	if errors.Is(err, io.EOF) && c.sendErr != nil {
-		err = c.sendErr
+	if errors.Is(err, io.EOF) && c.sendErr != nil && !errors.Is(c.sendErr, os.ErrDeadlineExceeded) {
+		err = c.sendErr // That deadline is ours, of just now: nothing was late.
 	}
 	return c.ending(err)
 }

@@ -9,6 +9,9 @@ import (
 // afterFailure is how long nothing is dialled where dialling has failed: what refuses at once is not to be overrun.
 const afterFailure = 10 * time.Millisecond
 
+// maxRefused is how long a load goes on when it meets nothing but refusals: nobody is there any more.
+const maxRefused = time.Second
+
 // churn opens connections, has one message echoed on each, and closes them.
 func (r *loadRun) churn(ctx context.Context) {
 	stopInterrupt := context.AfterFunc(ctx, r.interrupt)
@@ -43,9 +46,13 @@ func (c *loadConn) churn(ctx context.Context) {
 		}
 		if err != nil {
 			r.fail(err)
+			if r.refusedForLong(err.Kind) {
+				return
+			}
 			pass(ctx, afterFailure, r.stopped)
 			continue
 		}
+		r.refusedSince.Store(0)
 		c.mu.Lock()
 		c.nc = nc
 		c.mu.Unlock()
@@ -57,4 +64,18 @@ func (c *loadConn) churn(ctx context.Context) {
 		nc.Close()
 		r.open.Add(-1)
 	}
+}
+
+// refusedForLong notes how a connection failed, and reports whether for long there has been nothing but refusals.
+func (r *loadRun) refusedForLong(kind Kind) bool {
+	if kind != Refused {
+		r.refusedSince.Store(0)
+		return false
+	}
+	now := r.now()
+	if r.refusedSince.CompareAndSwap(0, now) {
+		return false
+	}
+	since := r.refusedSince.Load()
+	return since != 0 && now-since > int64(maxRefused)
 }

@@ -168,6 +168,8 @@ func (c *loadConn) mismatch(p []byte, same int) error {
 	said := append(c.msg.expected(0, c.at), p...)
 	if c.sentAt.Load() == 0 {
 		said = p
+	} else if c.at+same == c.want {
+		said = p[same:] // It came behind the whole answer, and in one piece with it.
 	}
 	dec := c.r.wire.NewDecoder(defaultMaxMessage)
 	dec.Feed(bytes.Clone(said))

@@ -32,8 +32,10 @@ type LoadResult struct {
 	// before had not come.
 	Unsent uint64
 	// Errors has how many connections went wrong, by kind, and First is the first of them, nil if there was none.
-	Errors map[Kind]int
-	First  *Error
+	// Reasons has how many of them the server told why, by the word behind its ERR.
+	Errors  map[Kind]int
+	Reasons map[string]int
+	First   *Error
 	// Interrupted says that it ended before its time.
 	Interrupted bool
 	// Connect, Handshake, Greeting and Echo are how long connecting, the TLS handshake, the greeting and the answer to a message
@@ -50,7 +52,7 @@ func (r *loadRun) result(ctx context.Context) *LoadResult {
 	res := &LoadResult{
 		Load: r.Load, Wire: r.wireName, TLS: r.tls, Elapsed: r.elapsed,
 		Messages: r.during.messages, Sent: r.during.sent, Received: r.during.received, Unsent: r.unsent,
-		Errors: r.errors, First: r.first, Interrupted: ctx.Err() != nil,
+		Errors: r.errors, Reasons: r.reasons, First: r.first, Interrupted: ctx.Err() != nil,
 		Connect: r.connect.sum(), Handshake: r.handshake.sum(), Greeting: r.greeting.sum(), Echo: r.answer.sum(), Lag: r.lag.sum(),
 	}
 	res.Load.Address = r.asked
@@ -144,6 +146,13 @@ func (r *LoadResult) Summary() string {
 	fmt.Fprintf(&b, "; %s", plural(r.ErrorCount(), "error"))
 	separator := ": "
 	for _, kind := range Kinds() {
+		if kind == Told {
+			for _, reason := range slices.Sorted(maps.Keys(r.Reasons)) {
+				fmt.Fprintf(&b, "%s%d %s %s", separator, r.Reasons[reason], kind, protocol.Printable(reason, false))
+				separator = ", "
+			}
+			continue
+		}
 		if n := r.Errors[kind]; n > 0 {
 			fmt.Fprintf(&b, "%s%d %s", separator, n, kind)
 			separator = ", "
@@ -172,7 +181,7 @@ func (r *LoadResult) String() string {
 		fmt.Fprintf(&b, "first error: %v\n", r.First)
 	}
 	for _, row := range r.Rows() {
-		fmt.Fprintf(&b, "%-8s mean=%s", row.Name, formatMicros(row.Mean()))
+		fmt.Fprintf(&b, "%-8s avg=%s", row.Name, formatMicros(row.Mean()))
 		for _, p := range loadPercentiles {
 			fmt.Fprintf(&b, " p%g=%s", p, formatMicros(row.Percentile(p)))
 		}
@@ -209,6 +218,7 @@ func (r *LoadResult) MarshalJSON() ([]byte, error) {
 		Unsent      uint64       `json:"unsent"`
 		Errors      int          `json:"errors"`
 		Kinds       map[Kind]int `json:"error_kinds"`
+		Reasons     map[string]int `json:"err_reasons,omitempty"`
 		First       string       `json:"first_error,omitempty"`
 		Interrupted bool         `json:"interrupted"`
 		*secureJSON
@@ -221,7 +231,7 @@ func (r *LoadResult) MarshalJSON() ([]byte, error) {
 		Address: r.Load.Address.String(), Mode: r.Load.Mode, Wire: r.Wire, Connections: r.Load.Connections, Size: r.Load.Size, Rate: r.Load.Rate,
 		Elapsed: thousandths(r.Elapsed.Seconds()), Opened: r.Opened, Messages: r.Messages, Sent: r.Sent, Received: r.Received,
 		PerSecond: thousandths(r.MessagesPerSecond()), BytesPerSec: thousandths(r.perSecond(r.Received)), Unsent: r.Unsent,
-		Errors: r.ErrorCount(), Kinds: r.Errors, Interrupted: r.Interrupted, secureJSON: newSecureJSON(r.TLS),
+		Errors: r.ErrorCount(), Kinds: r.Errors, Reasons: r.Reasons, Interrupted: r.Interrupted, secureJSON: newSecureJSON(r.TLS),
 		Connect: r.Connect.json(), Handshake: r.Handshake.json(), Greeting: r.Greeting.json(), Echo: r.Echo.json(), Lag: r.Lag.json(),
 	}
 	if r.Load.Mode != LoadChurn {

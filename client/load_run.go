@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,17 +41,21 @@ type loadRun struct {
 	before      loadSum // what was done when the measuring began
 	during      loadSum // and from then to its end
 	elapsed     time.Duration
+	// refusedSince is when the first of the refusals came between which there was nothing else, in LoadChurn; zero: the last
+	// connection was not refused.
+	refusedSince atomic.Int64
 	unsent      uint64
 
 	errMu  sync.Mutex
-	errors map[Kind]int
-	first  *Error
+	errors  map[Kind]int
+	reasons map[string]int
+	first   *Error
 }
 
 func newLoadRun(l Load) *loadRun {
 	r := &loadRun{
 		Load: l, asked: l.Address, base: time.Now(), running: make(chan struct{}), stopped: make(chan struct{}),
-		errors:  make(map[Kind]int),
+		errors:  make(map[Kind]int), reasons: make(map[string]int),
 		connect: newTally(), handshake: newTally(), greeting: newTally(), answer: newTally(), lag: newTally(),
 	}
 	r.buffers.New = func() any {
@@ -71,6 +76,9 @@ func (r *loadRun) fail(err *Error) {
 	r.errMu.Lock()
 	defer r.errMu.Unlock()
 	r.errors[err.Kind]++
+	if told, ok := errors.AsType[protocol.Error](err.Err); ok && err.Kind == Told {
+		r.reasons[told.Reason]++
+	}
 	if r.first == nil {
 		r.first = err
 	}

@@ -38,7 +38,7 @@ func TestLoadTLS(t *testing.T) {
 		if n := int(r.Handshake.Count()); l.Mode != client.LoadChurn && n != l.Connections || n == 0 {
 			t.Errorf("%s: %d handshakes", r.Headline(), n)
 		}
-		if text := r.String(); !strings.Contains(text, ", text wire, TLS 1.3\n") || !strings.Contains(text, "\ntls      mean=") {
+		if text := r.String(); !strings.Contains(text, ", text wire, TLS 1.3\n") || !strings.Contains(text, "\ntls      avg=") {
 			t.Errorf("%s", text)
 		}
 		object, err := json.Marshal(r)

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/term"
 
 	"parley/client"
+	"parley/protocol"
+	"parley/server"
 )
 
 // A benchCommand is what was typed.
@@ -98,6 +100,11 @@ Every flag is also a variable: --max-p99 is PARLEY_BENCH_MAX_P99. A flag wins.`,
 		if err := b.check(); err != nil {
 			return err
 		}
+		if b.html != "" {
+			if err := checkPage(b.html); err != nil {
+				return fmt.Errorf("--html=%s: %w", b.html, err)
+			}
+		}
 		if err := transport(&b.load.Dialer); err != nil {
 			return err
 		}
@@ -176,6 +183,14 @@ func (b *benchCommand) run(ctx context.Context) error {
 	}
 	if err != nil {
 		if e, ok := errors.AsType[*client.Error](err); ok {
+			if b.json {
+				if err := b.print(result); err != nil {
+					return runError(err)
+				}
+			}
+			if told, ok := errors.AsType[protocol.Error](err); ok && told.Reason == server.LineTooLong.String() && told.Limit > 0 {
+				err = fmt.Errorf("%w: use -s %d, or a raw listener", err, told.Limit)
+			}
 			return statusError{exitStatuses[e.Kind], err}
 		}
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,7 +25,7 @@ type page struct {
 	Address     string // printable
 	First       string // the first error, empty: none
 	Rows        []pageRow
-	Percentiles []float64 // the columns of Rows between mean and max
+	Percentiles []float64 // the columns of Rows between avg and max
 	Curves      *curves   // nil: nothing was measured
 	Version     string
 	When        string
@@ -68,6 +69,22 @@ func writePage(path string, result *client.LoadResult, when time.Time) (err erro
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return os.Rename(file.Name(), path)
+}
+
+// checkPage returns why a page could not be written, before anything has been measured in vain.
+func checkPage(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return errors.New("that is a folder, and the page is to be a file")
+	}
+	folder := filepath.Dir(path)
+	file, err := os.CreateTemp(folder, filepath.Base(path)+".*")
+	if err != nil {
+		if sys, ok := errors.AsType[*fs.PathError](err); ok {
+			err = sys.Err
+		}
+		return fmt.Errorf("the folder %s: %w", folder, err)
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // pageMode lets others read the page, as a file that a shell writes.
