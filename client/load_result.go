@@ -201,26 +201,26 @@ func formatMicros(d time.Duration) string {
 // MarshalJSON writes the result as one object. Latencies are in milliseconds, and what does not apply is left out.
 func (r *LoadResult) MarshalJSON() ([]byte, error) {
 	o := struct {
-		Address     string       `json:"address"`
-		Mode        LoadMode     `json:"mode"`
-		Wire        string       `json:"wire"`
-		Connections int          `json:"connections"`
-		Size        int          `json:"size"`
-		Rate        float64      `json:"rate,omitempty"`
-		Elapsed     float64      `json:"elapsed_s"`
-		Opened      int          `json:"opened"`
-		Survived    *int         `json:"survived,omitempty"`
-		Messages    uint64       `json:"messages"`
-		Sent        uint64       `json:"bytes_sent"`
-		Received    uint64       `json:"bytes_received"`
-		PerSecond   float64      `json:"messages_per_s"`
-		BytesPerSec float64      `json:"bytes_received_per_s"`
-		Unsent      uint64       `json:"unsent"`
-		Errors      int          `json:"errors"`
-		Kinds       map[Kind]int `json:"error_kinds"`
+		Address     string         `json:"address"`
+		Mode        LoadMode       `json:"mode"`
+		Wire        string         `json:"wire"`
+		Connections int            `json:"connections"`
+		Size        int            `json:"size"`
+		Rate        float64        `json:"rate,omitempty"`
+		Elapsed     float64        `json:"elapsed_s"`
+		Opened      int            `json:"opened"`
+		Survived    *int           `json:"survived,omitempty"`
+		Messages    uint64         `json:"messages"`
+		Sent        uint64         `json:"bytes_sent"`
+		Received    uint64         `json:"bytes_received"`
+		PerSecond   float64        `json:"messages_per_s"`
+		BytesPerSec float64        `json:"bytes_received_per_s"`
+		Unsent      uint64         `json:"unsent"`
+		Errors      int            `json:"errors"`
+		Kinds       map[Kind]int   `json:"error_kinds"`
 		Reasons     map[string]int `json:"err_reasons,omitempty"`
-		First       string       `json:"first_error,omitempty"`
-		Interrupted bool         `json:"interrupted"`
+		First       string         `json:"first_error,omitempty"`
+		Interrupted bool           `json:"interrupted"`
 		*secureJSON
 		Connect   *latenciesJSON `json:"connect_ms,omitempty"`
 		Handshake *latenciesJSON `json:"tls_ms,omitempty"`

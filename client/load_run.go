@@ -44,9 +44,9 @@ type loadRun struct {
 	// refusedSince is when the first of the refusals came between which there was nothing else, in LoadChurn; zero: the last
 	// connection was not refused.
 	refusedSince atomic.Int64
-	unsent      uint64
+	unsent       uint64
 
-	errMu  sync.Mutex
+	errMu   sync.Mutex
 	errors  map[Kind]int
 	reasons map[string]int
 	first   *Error
@@ -55,7 +55,7 @@ type loadRun struct {
 func newLoadRun(l Load) *loadRun {
 	r := &loadRun{
 		Load: l, asked: l.Address, base: time.Now(), running: make(chan struct{}), stopped: make(chan struct{}),
-		errors:  make(map[Kind]int), reasons: make(map[string]int),
+		errors: make(map[Kind]int), reasons: make(map[string]int),
 		connect: newTally(), handshake: newTally(), greeting: newTally(), answer: newTally(), lag: newTally(),
 	}
 	r.buffers.New = func() any {

@@ -91,7 +91,7 @@
 //	C: {'a': (1, None)}
 //	S: "ECHO: {'a': (1, None)}"
 //	C: datetime.date(2026, 11, 20)
-//	S: {'error': 'bad_message', 'detail': 'malformed message: pickle opcode GLOBAL is refused'} (end)
+//	S: {'error': 'bad_message', 'detail': 'malformed message: pickle opcode GLOBAL is refused: taken are ...'} (end)
 //
 // A message says the text of a str, or what Python's repr shows of another value; but the items of a dict are in the order of
 // their keys' repr, not in the order they came in.

@@ -157,7 +157,7 @@ func ExampleErrMalformed() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, protocol.ErrMalformed))
 	// Output:
-	// malformed message: pickle opcode GLOBAL is refused
+	// malformed message: pickle opcode GLOBAL is refused: taken are None, bool, int, float, str, bytes, list, tuple, dict
 	// true
 }
 

@@ -23,6 +23,7 @@ const (
 	opLong           = 'L'
 	opBinint2        = 'M'
 	opNone           = 'N'
+	opPersid         = 'P'
 	opReduce         = 'R'
 	opString         = 'S'
 	opBinstring      = 'T'
@@ -137,23 +138,23 @@ var opcodes = [256]opcode{
 	0x8d: {name: "BINUNICODE8", refused: true},
 	0x8e: {name: "BINBYTES8", refused: true},
 
-	'P':  {name: "PERSID", refused: true},
-	'Q':  {name: "BINPERSID", refused: true},
-	'b':  {name: "BUILD", refused: true},
-	'i':  {name: "INST", refused: true},
-	'o':  {name: "OBJ", refused: true},
-	0x81: {name: "NEWOBJ", refused: true},
-	0x82: {name: "EXT1", refused: true},
-	0x83: {name: "EXT2", refused: true},
-	0x84: {name: "EXT4", refused: true},
-	0x8f: {name: "EMPTY_SET", refused: true},
-	0x90: {name: "ADDITEMS", refused: true},
-	0x91: {name: "FROZENSET", refused: true},
-	0x92: {name: "NEWOBJ_EX", refused: true},
-	0x93: {name: "STACK_GLOBAL", refused: true},
-	0x96: {name: "BYTEARRAY8", refused: true},
-	0x97: {name: "NEXT_BUFFER", refused: true},
-	0x98: {name: "READONLY_BUFFER", refused: true},
+	opPersid: {name: "PERSID", refused: true},
+	'Q':      {name: "BINPERSID", refused: true},
+	'b':      {name: "BUILD", refused: true},
+	'i':      {name: "INST", refused: true},
+	'o':      {name: "OBJ", refused: true},
+	0x81:     {name: "NEWOBJ", refused: true},
+	0x82:     {name: "EXT1", refused: true},
+	0x83:     {name: "EXT2", refused: true},
+	0x84:     {name: "EXT4", refused: true},
+	0x8f:     {name: "EMPTY_SET", refused: true},
+	0x90:     {name: "ADDITEMS", refused: true},
+	0x91:     {name: "FROZENSET", refused: true},
+	0x92:     {name: "NEWOBJ_EX", refused: true},
+	0x93:     {name: "STACK_GLOBAL", refused: true},
+	0x96:     {name: "BYTEARRAY8", refused: true},
+	0x97:     {name: "NEXT_BUFFER", refused: true},
+	0x98:     {name: "READONLY_BUFFER", refused: true},
 }
 
 // The two functions that protocols 0 to 2, which have no bytes, name for the sake of them: encode(str, "latin1") and, for no
@@ -296,6 +297,8 @@ func (s *pickleScanner) scan(p []byte) (int, bool, error) {
 func (s *pickleScanner) take(b byte, first bool) error {
 	o := &opcodes[b]
 	switch {
+	case first && !o.first && b != opPersid && ' ' < b && b <= '~':
+		return errText
 	case o.name == "":
 		return malformed("%#02x is no pickle opcode", b)
 	case o.refused:
@@ -391,4 +394,9 @@ func (*pickleScanner) check(scanned []byte) ([]byte, error) {
 }
 
 // refusedOpcode returns the error of an opcode that does what no plain value needs.
-func refusedOpcode(op byte) error { return malformed("pickle opcode %s is refused", opcodes[op].name) }
+func refusedOpcode(op byte) error {
+	return malformed("pickle opcode %s is refused: taken are None, bool, int, float, str, bytes, list, tuple, dict", opcodes[op].name)
+}
+
+// errText is the error of what begins with a character with which no pickle does: most likely a line, or JSON.
+var errText = malformed("this is text, not a pickle")

@@ -12,7 +12,9 @@ import (
 )
 
 // refused is the line of a transcript for an opcode that is refused.
-func refused(name string) string { return malformed("pickle opcode " + name + " is refused") }
+func refused(name string) string {
+	return malformed("pickle opcode " + name + " is refused: taken are None, bool, int, float, str, bytes, list, tuple, dict")
+}
 
 // unread is the line of a transcript for a pickle that og-rek does not take.
 func unread(reason string) string { return malformed("pickle: " + reason) }
@@ -129,10 +131,10 @@ func TestPickleDecoder(t *testing.T) {
 		{name: "READONLY_BUFFER", pieces: []string{"N\x98."}, want: []string{refused("READONLY_BUFFER")}},
 
 		// What is no pickle.
-		{name: "text", pieces: []string{"hello\n"}, want: []string{malformed("no pickle begins with BINGET")}},
-		{name: "STOP alone", pieces: []string{"."}, want: []string{malformed("no pickle begins with STOP")}},
+		{name: "text", pieces: []string{"hello\n"}, want: []string{malformed("this is text, not a pickle")}},
+		{name: "STOP alone", pieces: []string{"."}, want: []string{malformed("this is text, not a pickle")}},
 		{name: "newline", pieces: []string{"K\x01.\n"}, want: []string{"K\x01.", malformed("0x0a is no pickle opcode")}},
-		{name: "JSON", pieces: []string{`{"a":1}`}, want: []string{malformed("0x7b is no pickle opcode")}},
+		{name: "JSON", pieces: []string{`{"a":1}`}, want: []string{malformed("this is text, not a pickle")}},
 		{name: "HTTP", pieces: []string{"GET / HTTP/1.1\r\n"}, want: []string{refused("PERSID")}},
 		{name: "TLS", pieces: []string{"\x16\x03\x01\x00\xf4\x01"}, want: []string{malformed("0x16 is no pickle opcode")}},
 		{name: "SSH", pieces: []string{"SSH-2.0-OpenSSH_9.9\r\n"}, want: []string{malformed("a string without quotes")}},
