@@ -152,7 +152,7 @@ func (r *loadRun) learn(ctx context.Context, nc net.Conn) error {
 	case err != nil && len(answer) == 0:
 		return interrupted(ctx, err)
 	}
-	return notEcho(answer, r.Dialer.Proxy != 0)
+	return notEcho(answer, proxyHint(r.Dialer.Proxy != 0))
 }
 
 // headerAnswered says what came together with the greeting, where a server may have taken the PROXY header for a message.
@@ -161,7 +161,7 @@ func (c *Conn) headerAnswered() error {
 		return nil
 	}
 	if msg, ok, _ := c.dec.Next(); ok {
-		return notEcho([]byte(c.wire.Text(msg)), true)
+		return notEcho([]byte(c.wire.Text(msg)), proxyHint(true))
 	}
 	return nil
 }

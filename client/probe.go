@@ -137,8 +137,7 @@ func (p *Probe) ask(ctx context.Context, conn *Conn, i int, v *Verdict) (answere
 	unsaid := message == "" && !p.Blank
 	switch {
 	case p.Quiet && v.Greeting == nil:
-		err := conn.ends(ctx)
-		return err == nil, err
+		return conn.ends(ctx)
 	case p.Quiet, unsaid && conn.greeting.Handler == "chat":
 		return false, nil
 	case unsaid:
@@ -161,22 +160,22 @@ func (p *Probe) ask(ctx context.Context, conn *Conn, i int, v *Verdict) (answere
 	return err == nil, err
 }
 
-// ends half-closes and waits for the server's end, whatever comes before it.
-func (c *Conn) ends(ctx context.Context) error {
+// ends half-closes and waits for the server's end, whatever comes before it, and reports whether something has.
+func (c *Conn) ends(ctx context.Context) (said bool, err error) {
 	if err := c.CloseWrite(); err != nil {
-		return err
+		return false, err
 	}
 	for read := 0; read < maxAnswer; {
 		msg, err := c.Receive(ctx)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return read > 0, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		read += len(msg) + 1
 	}
-	return nil
+	return true, nil
 }
 
 // unlessTold returns how sending went wrong, if it did. But what the server said before, which is why it did not want to hear it,
@@ -221,29 +220,39 @@ func (c *Conn) answers(ctx context.Context, message string, expected expectation
 	}
 }
 
-// notEcho says that an answer does not contain what was sent.
+// notEcho says that an answer does not contain what was sent. A server that names no handler need not be one that echoes.
 func (c *Conn) notEcho(said []byte) error {
-	return newError(Answer, c.address, c.timings, notEcho(said, c.proxied))
+	hint := proxyHint(c.proxied)
+	if hint == "" && c.greeting.Handler == "" {
+		hint = " (if it is not to echo, probe it with -q)"
+	}
+	return newError(Answer, c.address, c.timings, notEcho(said, hint))
 }
 
-// notEcho says that an answer does not contain what was sent, and what the server may be. Of a PROXY header that came in front it may
-// have made messages.
-func notEcho(said []byte, proxied bool) error {
-	hint := guess(said)
-	if hint == "" && proxied {
-		hint = " (does it take a PROXY header?)"
+// proxyHint is for notEcho: of a PROXY header that came in front, a server may have made messages.
+func proxyHint(proxied bool) string {
+	if proxied {
+		return " (does it take a PROXY header?)"
+	}
+	return ""
+}
+
+// notEcho says that an answer does not contain what was sent, and what the server may be; else hint.
+func notEcho(said []byte, hint string) error {
+	if other := guess(said); other != "" {
+		hint = other
 	}
 	return wrongf("it answered %s, which does not contain what was sent%s", quote(said), hint)
 }
 
 // Series probes again and again, count times or, if that is zero, until ctx ends. A probe begins at least interval behind the one
-// before, and not before that one's end. One that ctx interrupts has no verdict.
+// before, and not before that one's end. One that ctx interrupts is the last, with the verdict Failed.
 func (p Probe) Series(ctx context.Context, count int, interval time.Duration) iter.Seq[Verdict] {
 	return func(yield func(Verdict) bool) {
 		for i := 0; count == 0 || i < count; i++ {
 			next := time.After(interval)
 			v := p.Once(ctx, i)
-			if ctx.Err() != nil || !yield(v) || i == count-1 {
+			if !yield(v) || ctx.Err() != nil || i == count-1 {
 				return
 			}
 			select {

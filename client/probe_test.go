@@ -95,7 +95,7 @@ func TestProbe(t *testing.T) {
 		{"no greeting, echo", quick, greets("", "%s\n"), `ok A dns=0\.0ms connect=MS greeting=none echo=MS path=unknown`},
 		{"no greeting, known", with(patient, func(p *client.Probe) { p.Dialer.NoGreeting = true }), greets("", "%s\n"), `ok A .* greeting=none echo=MS path=unknown`},
 		{"quiet, greeting", with(patient, func(p *client.Probe) { p.Quiet = true }), greets("echo", ""), `ok A .* greeting=MS answer=none path=direct`},
-		{"quiet, no greeting", with(patient, func(p *client.Probe) { p.Quiet, p.Dialer.NoGreeting = true, true }), greets("", ""), `ok A .* greeting=none answer=MS path=unknown`},
+		{"quiet, no greeting", with(patient, func(p *client.Probe) { p.Quiet, p.Dialer.NoGreeting = true, true }), greets("", ""), `ok A .* greeting=none answer=none path=unknown`},
 		{"raw, speaks first", with(patient, func(p *client.Probe) { p.Quiet, p.Dialer.Wire = true, "raw" }), saysAndCloses("20 NOV 2026\r\n"), `ok A .* greeting=none answer=MS path=unknown`},
 
 		{"greets late", quick, late(hello, "ECHO: parley probe 0\n"), `ok A clientid=7 dns=0\.0ms connect=MS greeting=MS echo=MS path=unknown`},
@@ -173,7 +173,7 @@ func TestProbeTimeouts(t *testing.T) {
 		{"greets and says nothing", usual, pipeSays(hello), `timeout 10.0.0.5:12000: it took the connection and did not answer in time (answer, 5.0s)`},
 		{"half a greeting", usual, pipeSays("HELLO clientid="), `timeout 10.0.0.5:12000: it began a greeting and did not end it (greeting, 5.0s)`},
 		{"half a greeting, late", usual, pipeLate("HELLO clientid="), `timeout 10.0.0.5:12000: it began a greeting and did not end it (greeting, 5.0s)`},
-		{"half an answer", usual, pipeLate("parley pro"), `wrong 10.0.0.5:12000: it answered "parley pro", which does not contain what was sent (answer, 4.7s)`},
+		{"half an answer", usual, pipeLate("parley pro"), `wrong 10.0.0.5:12000: it answered "parley pro", which does not contain what was sent (if it is not to echo, probe it with -q) (answer, 4.7s)`},
 		{"wants TLS", usual, pipeLate("\x15\x03\x01\x00\x02\x02\x16"), `wrong 10.0.0.5:12000: it answered "\x15\x03\x01\x00\x02\x02\x16", which does not contain what was sent (is it a server that wants TLS?) (answer, 4.7s)`},
 		{"does not end", quiet, pipeSays(""), `timeout 10.0.0.5:12000: it took the connection and did not answer in time (answer, 4.7s)`},
 		{"takes nothing", usual, func(net.Conn) {}, `timeout 10.0.0.5:12000: it does not take what it is sent (answer, 4.7s)`},
@@ -268,14 +268,16 @@ func TestProbeSeriesInterrupted(t *testing.T) {
 		}
 		greets("echo", "%s\n")(nc)
 	})
-	verdicts := 0
+	verdicts, stats := 0, client.NewStats(address)
 	for v := range (client.Probe{Address: address, Timeout: patience}).Series(ctx, 0, 0) {
-		if verdicts++; v.Kind != client.OK {
+		verdicts++
+		stats.Add(v)
+		if want := verdicts == 3; v.Interrupted() != want || v.Kind == client.OK && want {
 			t.Error(v)
 		}
 	}
-	if verdicts != 2 {
-		t.Errorf("%d verdicts, want 2", verdicts)
+	if want := "2 probes, 2 ok, 0.0% loss; one more was interrupted\n"; verdicts != 3 || !strings.Contains(stats.String(), want) {
+		t.Errorf("%d verdicts, want 3; %s, want %s", verdicts, stats, want)
 	}
 }
 

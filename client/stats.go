@@ -14,10 +14,11 @@ import (
 
 // Stats gathers the verdicts of a series. Its size does not depend on how many there are.
 type Stats struct {
-	address  Address
-	probes   int
-	verdicts map[Kind]int
-	rows     []*row // in the order of rowNames
+	address     Address
+	probes      int
+	interrupted bool // one more was under way
+	verdicts    map[Kind]int
+	rows        []*row // in the order of rowNames
 }
 
 // rowNames are the durations that are gathered, of probes that were ok.
@@ -32,8 +33,12 @@ func NewStats(address Address) *Stats {
 	return s
 }
 
-// Add adds a probe.
+// Add adds a probe. One that was interrupted, whose verdict says nothing, is told and not counted.
 func (s *Stats) Add(v Verdict) {
+	if v.Interrupted() {
+		s.interrupted = true
+		return
+	}
 	s.probes++
 	s.verdicts[v.Kind]++
 	if v.Kind != OK {
@@ -76,6 +81,9 @@ func (s *Stats) String() string {
 			separator = ", "
 		}
 	}
+	if s.interrupted {
+		b.WriteString("; one more was interrupted")
+	}
 	b.WriteByte('\n')
 	for i, r := range s.rows {
 		if r.n > 0 {
@@ -88,19 +96,20 @@ func (s *Stats) String() string {
 // MarshalJSON writes the summary as one object. Durations are in milliseconds, and those that were never taken are left out.
 func (s *Stats) MarshalJSON() ([]byte, error) {
 	o := struct {
-		Address  string         `json:"address"`
-		Probes   int            `json:"probes"`
-		OK       int            `json:"ok"`
-		Loss     float64        `json:"loss"` // from 0 to 1
-		Verdicts map[Kind]int   `json:"verdicts"`
-		DNS      *quantilesJSON `json:"dns_ms,omitempty"`
-		Connect  *quantilesJSON `json:"connect_ms,omitempty"`
-		TLS      *quantilesJSON `json:"tls_ms,omitempty"`
-		Greeting *quantilesJSON `json:"greeting_ms,omitempty"`
-		Echo     *quantilesJSON `json:"echo_ms,omitempty"`
-		Answer   *quantilesJSON `json:"answer_ms,omitempty"`
-		Total    *quantilesJSON `json:"total_ms,omitempty"`
-	}{Address: s.address.String(), Probes: s.probes, OK: s.OK(), Loss: math.Round(s.Loss()*1e6) / 1e6, Verdicts: s.verdicts}
+		Address     string         `json:"address"`
+		Probes      int            `json:"probes"`
+		OK          int            `json:"ok"`
+		Loss        float64        `json:"loss"` // from 0 to 1
+		Verdicts    map[Kind]int   `json:"verdicts"`
+		Interrupted bool           `json:"interrupted,omitempty"` // one more probe was under way
+		DNS         *quantilesJSON `json:"dns_ms,omitempty"`
+		Connect     *quantilesJSON `json:"connect_ms,omitempty"`
+		TLS         *quantilesJSON `json:"tls_ms,omitempty"`
+		Greeting    *quantilesJSON `json:"greeting_ms,omitempty"`
+		Echo        *quantilesJSON `json:"echo_ms,omitempty"`
+		Answer      *quantilesJSON `json:"answer_ms,omitempty"`
+		Total       *quantilesJSON `json:"total_ms,omitempty"`
+	}{Address: s.address.String(), Probes: s.probes, OK: s.OK(), Loss: math.Round(s.Loss()*1e6) / 1e6, Verdicts: s.verdicts, Interrupted: s.interrupted}
 	for i, to := range []**quantilesJSON{&o.DNS, &o.Connect, &o.TLS, &o.Greeting, &o.Echo, &o.Answer, &o.Total} {
 		*to = s.rows[i].json()
 	}

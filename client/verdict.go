@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -75,6 +76,9 @@ func (v Verdict) Reason() string {
 	told, _ := errors.AsType[protocol.Error](v.Err.Err)
 	return told.Reason
 }
+
+// Interrupted reports whether the probe was called off before it found anything out.
+func (v Verdict) Interrupted() bool { return v.Err != nil && errors.Is(v.Err, context.Canceled) }
 
 // String returns one line of printable ASCII.
 func (v Verdict) String() string {

@@ -103,6 +103,9 @@ wins.`,
 		p.stdout = cmd.OutOrStdout()
 		p.probe.Blank = flags.Changed("message") && p.probe.Message == ""
 		p.series = flags.Changed("count") || flags.Changed("interval")
+		if flags.Changed("expect") && len(p.expect) == 0 {
+			return errors.New(`--expect="": want a verdict, such as ok, refused or timeout, or the reason of an ERR`)
+		}
 		if flags.Changed("interval") && !flags.Changed("count") {
 			p.count = 0
 		}
@@ -202,6 +205,9 @@ func (p *probeCommand) run(ctx context.Context) error {
 	var failed error
 	for v := range p.probe.Series(ctx, p.count, p.interval) {
 		stats.Add(v)
+		if v.Interrupted() {
+			break
+		}
 		if failed == nil {
 			failed = p.judge(v)
 		}
