@@ -13,6 +13,7 @@ import (
 
 	"parley/client"
 	"parley/protocol"
+	"parley/server"
 )
 
 // A connectCommand is what was typed.
@@ -142,10 +143,19 @@ func (c *connectCommand) run(ctx context.Context, interrupt func()) error {
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Kind == client.Failed && ctx.Err() != nil {
 		return nil // Ctrl-C is a way to leave, and with --name the only one.
 	}
+	if e, ok := errors.AsType[*client.Error](err); ok && isShutdown(e) {
+		return statusError{exitStatuses[e.Kind], errSaid} // by the server itself, just now
+	}
 	if talk.serverEnded {
 		fmt.Fprintln(c.stderr, "the server has closed the conversation")
 	}
 	return err
+}
+
+// isShutdown reports whether the server has said that it is being stopped.
+func isShutdown(err error) bool {
+	told, ok := errors.AsType[protocol.Error](err)
+	return ok && told.Reason == server.ShuttingDown.String()
 }
 
 func (c *connectCommand) dial(ctx context.Context) (*client.Conn, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"go.uber.org/zap"
 
@@ -26,7 +25,8 @@ func (d *daemon) room() (room *handler.Chat, at serving, err error) {
 }
 
 // converse has the operator in the room until the end of the keyboard's input, which is not that of the daemon.
-func (d *daemon) converse(room *handler.Chat, at serving, out io.Writer) {
+func (d *daemon) converse(room *handler.Chat, at serving) {
+	out := d.screen
 	_, _ = fmt.Fprintf(out, "chat on %s, to be joined with %s; EXIT ends the conversation, Ctrl-C the server\n", at.addresses(), at.try())
 	if err := room.Console(d.keyboard, out); err != nil {
 		d.log.Error("the operator has left the chat, and the server goes on", zap.Error(err))

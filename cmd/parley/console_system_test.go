@@ -69,7 +69,7 @@ func TestConsoleTerminal(t *testing.T) {
 	c.leaves()
 
 	s.types("", "C-c")
-	s.await(`  stopped  drained=0 cut=0 .*(.*\n)*status 0\nisig icanon echo`)
+	s.await(`stopped: drained=0 cut=0 .*(.*\n)*status 0\nisig icanon echo`)
 }
 
 // A client that is killed is one line on the terminal, whatever it was doing.
@@ -91,7 +91,7 @@ func TestConsoleTerminal_reset(t *testing.T) {
 	s.types("", "C-c")
 	n.stdout.await(t, `^ERR shutting_down$`)
 	n.leaves()
-	s.await(`  stopped  drained=1 cut=0 .*(.*\n)*status 0\nisig icanon echo`)
+	s.await(`stopped: drained=1 cut=0 .*(.*\n)*status 0\nisig icanon echo`)
 }
 
 // While Ctrl-S holds the terminal's output nobody waits for it, and the operator may still type.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -198,4 +199,18 @@ func TestConsole_blocked(t *testing.T) {
 	must(t, b.wants("* operator ended the conversation"))
 	must(t, b.ends())
 	d.stop()
+}
+
+// Log lines that are no warnings would come between those of the conversation. The end is told all the same, and is no warning.
+func TestConsoleStopped(t *testing.T) {
+	t.Parallel()
+	p := launch(t, command("parley", "serve", "--console", "chat://127.0.0.1:0"))
+	p.stdout.await(t, "^end of input: ")
+	p.signal(syscall.SIGINT)
+	if status := p.status(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	if out := p.stdout.String(); !regexp.MustCompile(`\nstopped: drained=0 cut=0 took=\d+ms\n\z`).MatchString(out) || strings.Contains(out, `"level"`) {
+		t.Errorf("printed %q", out)
+	}
 }

@@ -36,6 +36,7 @@ type daemon struct {
 	adminAt  []net.Listener // empty: no admin side
 	serving  []serving
 	keyboard io.Reader // the operator's; nil: no console
+	screen   io.Writer // beside it
 	ready    atomic.Bool
 	failures chan error // from the goroutines that accept
 
@@ -92,7 +93,8 @@ func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *o
 			d.closeSockets()
 			return statusError{exitUsage, err}
 		}
-		operator = func() { d.converse(room, at, stdout) }
+		d.screen = stdout
+		operator = func() { d.converse(room, at) }
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(d.srv, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -281,11 +283,11 @@ func (d *daemon) run(signals <-chan os.Signal) error {
 	go func() { outcome <- d.drain(delay) }()
 	select {
 	case out := <-outcome:
-		level := zapcore.InfoLevel
-		if d.keyboard != nil {
-			level = d.cfg.LogLevel // The operator is to see it.
+		took := time.Since(began)
+		d.log.Info("stopped", zap.Int("drained", out.Drained), zap.Int("cut", out.Cut), zap.Duration("took", took))
+		if d.keyboard != nil && !d.log.Core().Enabled(zapcore.InfoLevel) { // The operator is to see it, and nothing is wrong.
+			_, _ = fmt.Fprintf(d.screen, "stopped: drained=%d cut=%d took=%.0fms\n", out.Drained, out.Cut, took.Seconds()*1e3)
 		}
-		d.log.Log(level, "stopped", zap.Int("drained", out.Drained), zap.Int("cut", out.Cut), zap.Duration("took", time.Since(began)))
 	case <-signals:
 		d.log.Warn("stopped at once: a second signal came")
 		return statusError{exitRun, errors.New("stopped by a second signal before all connections were drained")}
