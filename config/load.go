@@ -13,8 +13,8 @@ import (
 // caused it.
 func Load(environ, args []string, catalog Catalog) (cfg Config, listeners []Listener, warnings []string, err error) {
 	vars := environment(environ)
-	misspelled, linked := unread(vars, catalog.Variables)
-	warnings = append(misspelled, linked...)
+	warnings, linked := unread(vars, catalog.Variables)
+	warnings = append(warnings, linked...)
 	var faults Errors
 	for _, fault := range parse(&cfg, vars) {
 		faults.add("%s=%q: %v", fault.name, fault.value, fault.err)
