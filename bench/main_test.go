@@ -15,7 +15,7 @@ func TestOptions_quick(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := options{
-		only: "churn", servers: "parley,go", rounds: 3, duration: 500 * time.Millisecond, noise: 5, quick: true, bound: 1.5,
+		only: "churn", servers: "parley,go", rounds: 3, duration: 300 * time.Millisecond, noise: 5, quick: true, bound: 1.5,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
