@@ -62,8 +62,8 @@
 //
 // # Transports
 //
-// What carries the bytes is a transport: on Linux the fast one for TCP (socket_linux.go, the only file with raw system calls
-// and unsafe), else the portable one over net.Conn (transport.go). Listener.acceptor chooses. Nothing else knows.
+// What carries the bytes is a transport: on Linux the fast one for TCP (socket_linux.go, which has all raw system calls and,
+// but for what the race detector is told, all unsafe), else the portable one over net.Conn (transport.go). Listener.acceptor chooses. Nothing else knows.
 //
 // The wait for input happens deep inside Handler.Serve, as the handler's loop body runs within the transport's callback. Ten
 // thousand goroutines wait there, so what stands on their stacks is kept under the 2 KiB that a goroutine begins with:

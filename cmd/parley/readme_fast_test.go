@@ -21,6 +21,7 @@ var compared = []struct{ result, readme string }{
 	{"Python threads", "threads"},
 	{"socat †", "socat"},
 	{"**target for parley**", "target"},
+	{"**verdict on parley**", "met?"},
 }
 
 // README's comparison is that of bench/RESULTS.md, turned on its side and without the spread.
