@@ -35,7 +35,7 @@ func TestREADMEImage(t *testing.T) {
 	lab.env = append(lab.env, "PATH="+lab.folder+":"+lab.run("printf %s \"$PATH\""))
 	t.Cleanup(func() { _ = exec.Command(docker, "rm", "--force", "parley").Run() })
 	blocks := 0
-	for _, b := range readmeBlocks(t) {
+	for _, b := range readmeBlocks(t, "README.md") {
 		if b.kind == "console" && b.arg == "docker" {
 			lab.console(b)
 			blocks++

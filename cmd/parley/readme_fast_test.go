@@ -46,7 +46,7 @@ func TestREADMEFast(t *testing.T) {
 		want.WriteString("\n")
 	}
 	if *update {
-		text := strings.Replace(readREADME(t), readmeTable(t, "measure"), strings.TrimSpace(want.String()), 1)
+		text := strings.Replace(readPage(t, "README.md"), readmeTable(t, "measure"), strings.TrimSpace(want.String()), 1)
 		if err := os.WriteFile(filepath.Join(moduleRoot, "README.md"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

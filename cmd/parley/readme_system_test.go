@@ -23,7 +23,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestREADME runs README's blocks from top to bottom, as a reader would who has a few terminals.
+// TestREADME runs the blocks of README, and those of each page in docs, from top to bottom, as a reader would who has a few
+// terminals.
 //
 // It needs root, for a network of its own (unshare) in which every port is free and the host is called lab, and the real
 // programs that README uses. Commands run in an empty folder, those of go in the module's. What is printed is to be what
@@ -33,42 +34,53 @@ import (
 // it would only be run once more.
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	lab := newReadmeLab(t)
-	for _, b := range readmeBlocks(t) {
+	for _, page := range readmePages(t) {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			lab := newReadmeLab(t)
+			lab.runAll(readmeBlocks(t, page))
+			if page == "README.md" && !lab.green {
+				t.Error("no message was green on the terminal")
+			}
+		})
+	}
+}
+
+func (l *readmeLab) runAll(blocks []readmeBlock) {
+	t := l.t
+	t.Helper()
+	for _, b := range blocks {
 		t.Logf("%v", b)
 		switch {
 		case b.kind == "console" && slices.Contains(readmeTerminals, b.arg):
-			lab.terminal(b)
+			l.terminal(b)
 		case b.kind == "console" && b.arg == "":
-			lab.console(b)
+			l.console(b)
 		case b.kind == "console": // docker: see TestREADMEImage
 			script := filepath.Join(t.TempDir(), "docker.sh")
 			for _, c := range readmeCommands(b.text) {
-				lab.save(script, c.command+"\n")
-				if said := lab.run("bash -n " + script); said != "" {
+				l.save(script, c.command+"\n")
+				if said := l.run("bash -n " + script); said != "" {
 					t.Errorf("%v: %s", b, said)
 				}
 			}
 		case b.kind == "python":
-			lab.save(filepath.Join(lab.folder, b.arg), b.text)
+			l.save(filepath.Join(l.folder, b.arg), b.text)
 		case b.kind == "go":
-			lab.overlay(b.arg, b.text)
+			l.overlay(b.arg, b.text)
 		case b.kind == "diff":
 			changed, err := b.patch()
 			if err != nil {
 				t.Fatalf("%v: %v", b, err)
 			}
-			lab.overlay(b.arg, changed)
-			if said := lab.run("go vet ./" + filepath.Dir(b.arg)); said != "" {
+			l.overlay(b.arg, changed)
+			if said := l.run("go vet ./" + filepath.Dir(b.arg)); said != "" {
 				t.Errorf("%v: go vet:\n%s", b, said)
 			}
 		}
 	}
 	for _, name := range readmeTerminals {
-		lab.stop(name)
-	}
-	if !lab.green {
-		t.Error("no message was green on the terminal")
+		l.stop(name)
 	}
 }
 

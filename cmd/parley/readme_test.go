@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,15 +27,16 @@ import (
 
 var update = flag.Bool("update", false, "write what the program printed into the scripts and golden files, and README's comparison")
 
-// What README says is tested twice. Here are the tables and what can be told by reading it. TestREADME, behind the build
-// tag system, runs its blocks from top to bottom in a network of their own; TestREADMEImage, behind the tag engine, those
-// about the container.
+// What README and the pages in docs say is tested twice. Here are the tables and what can be told by reading them. TestREADME,
+// behind the build tag system, runs the blocks of each from top to bottom in a network of their own; TestREADMEImage, behind the
+// tag engine, those about the container.
 
 // moduleRoot is the folder that README.md stands in, and that its commands are typed in.
 const moduleRoot = "../.."
 
 // A readmeBlock is a fenced block.
 type readmeBlock struct {
+	page string // README.md or another
 	line int    // of the fence
 	kind string // the info string's first word
 	arg  string // the rest of it
@@ -43,7 +45,7 @@ type readmeBlock struct {
 
 // String tells where the block stands.
 func (b readmeBlock) String() string {
-	return strings.TrimSpace(fmt.Sprintf("README.md:%d: %s %s", b.line, b.kind, b.arg))
+	return strings.TrimSpace(fmt.Sprintf("%s:%d: %s %s", b.page, b.line, b.kind, b.arg))
 }
 
 // The kinds of blocks there are, by info string; a * stands for a file's path.
@@ -59,28 +61,38 @@ var readmeKinds = map[string]string{
 	"diff *":           "a change of a file of the code; likewise",
 }
 
-func readREADME(t *testing.T) string {
+// readmePages are README.md and the pages in docs, as paths from moduleRoot.
+func readmePages(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(moduleRoot, "README.md"))
-	if err != nil {
-		t.Fatal(err)
+	docs, err := filepath.Glob(filepath.Join(moduleRoot, "docs", "*.md"))
+	must(t, err)
+	pages := []string{"README.md"}
+	for _, path := range docs {
+		pages = append(pages, "docs/"+filepath.Base(path))
 	}
+	return pages
+}
+
+func readPage(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(moduleRoot, page))
+	must(t, err)
 	return string(text)
 }
 
-// readmeBlocks returns the blocks of README, and fails on one that nobody would run.
-func readmeBlocks(t *testing.T) []readmeBlock {
+// readmeBlocks returns the blocks of a page, and fails on one that nobody would run.
+func readmeBlocks(t *testing.T, page string) []readmeBlock {
 	t.Helper()
 	var blocks []readmeBlock
 	var open *readmeBlock
 	number := 0
-	for line := range strings.Lines(readREADME(t)) {
+	for line := range strings.Lines(readPage(t, page)) {
 		number++
 		info, fence := strings.CutPrefix(strings.TrimLeft(line, " "), "```")
 		switch {
 		case fence && open == nil:
 			kind, arg, _ := strings.Cut(strings.TrimSpace(info), " ")
-			open = &readmeBlock{line: number, kind: kind, arg: arg}
+			open = &readmeBlock{page: page, line: number, kind: kind, arg: arg}
 		case fence:
 			blocks = append(blocks, *open)
 			open = nil
@@ -90,9 +102,6 @@ func readmeBlocks(t *testing.T) []readmeBlock {
 	}
 	if open != nil {
 		t.Fatalf("%v has no end", open)
-	}
-	if len(blocks) == 0 {
-		t.Fatal("README.md has no blocks")
 	}
 	for _, b := range blocks {
 		_, exact := readmeKinds[strings.TrimSpace(b.kind+" "+b.arg)]
@@ -109,23 +118,30 @@ func TestREADMEBegins(t *testing.T) {
 	want := regexp.MustCompile("^# parley\n\n" +
 		"[^.#`]+\\.\\s[^.#`]+\\.\n\n" + // what it is, in two sentences
 		"```sh\ngo run ./cmd/parley serve\ngo test ./...\n```\n")
-	if text := readREADME(t); !want.MatchString(text) {
+	if text := readPage(t, "README.md"); !want.MatchString(text) {
 		t.Errorf("README.md does not begin with what it is in two sentences and the two commands:\n%.600s", text)
 	}
 }
 
 func TestREADMEBlocks(t *testing.T) {
 	t.Parallel()
-	blocks := readmeBlocks(t)
+	blocks := readmeBlocks(t, "README.md")
 	if first := blocks[0]; first.kind != "sh" {
 		t.Errorf("%v: the first block is to be the two commands", first)
 	} else if typed, _, _ := strings.Cut(first.text, "\n"); !strings.HasPrefix(blocks[1].text, "$ "+typed+"\n") {
 		t.Errorf("%v: the block below is to show what %s prints", first, typed)
 	}
+	for _, page := range readmePages(t) {
+		checkBlocks(t, readmeBlocks(t, page))
+	}
+}
+
+func checkBlocks(t *testing.T, blocks []readmeBlock) {
+	t.Helper()
 	for i, b := range blocks {
 		switch {
-		case b.kind == "sh" && i > 0:
-			t.Errorf("%v: only the first block is of this kind", b)
+		case b.kind == "sh" && (i > 0 || b.page != "README.md"):
+			t.Errorf("%v: only the first block of README.md is of this kind", b)
 		case b.kind == "console" && len(readmeCommands(b.text)) == 0 && (b.arg == "" || b.arg == "docker"):
 			t.Errorf("%v: no command", b)
 		case b.kind == "python":
@@ -323,7 +339,7 @@ func TestREADMESurvives(t *testing.T) {
 			folders[test[1]] += " ./" + filepath.ToSlash(folder)
 		}
 	}
-	runs := regexp.MustCompile("go test [^'\n]*-run '(.*)' ([^`\n]*)").FindAllStringSubmatch(readREADME(t), -1)
+	runs := regexp.MustCompile("go test [^'\n]*-run '(.*)' ([^`\n]*)").FindAllStringSubmatch(readPage(t, "README.md"), -1)
 	for _, row := range tableRows(t, "fault") {
 		for _, test := range regexp.MustCompile("`(.*?)`").FindAllStringSubmatch(row[2], -1) {
 			name := test[1]
@@ -367,32 +383,35 @@ func TestREADMEFolders(t *testing.T) {
 // Links go to files that are there and to headings that are there. The ones to other sites are left alone.
 func TestREADMELinks(t *testing.T) {
 	t.Parallel()
-	text := readREADME(t)
-	headings := make(map[string]bool)
-	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
-		headings["#"+strings.ReplaceAll(strings.ToLower(regexp.MustCompile(`[^\w -]`).ReplaceAllString(heading[1], "")), " ", "-")] = true
-	}
-	links := regexp.MustCompile(`\]\(([^)]*)\)`).FindAllStringSubmatch(text, -1)
-	if len(links) == 0 {
-		t.Fatal("README.md has no links")
-	}
-	for _, link := range links {
-		target := link[1]
-		switch {
-		case strings.Contains(target, "://"):
-		case strings.HasPrefix(target, "#"):
-			if !headings[target] {
-				t.Errorf("no heading for %s", target)
+	for _, page := range readmePages(t) {
+		for _, link := range regexp.MustCompile(`\]\(([^)]*)\)`).FindAllStringSubmatch(readPage(t, page), -1) {
+			if strings.Contains(link[1], "://") {
+				continue
 			}
-		default:
+			file, heading, toHeading := strings.Cut(link[1], "#")
+			target := page
+			if file != "" {
+				target = path.Join(path.Dir(page), file)
+			}
 			if _, err := os.Stat(filepath.Join(moduleRoot, target)); err != nil {
-				t.Error(err)
+				t.Errorf("%s: %v", page, err)
+			} else if toHeading && !slices.Contains(headings(t, target), heading) {
+				t.Errorf("%s: no heading for %s", page, link[1])
 			}
 		}
 	}
 }
 
-// checkTable compares README's table whose first column is called name.
+// headings returns the headings of a page, as links name them.
+func headings(t *testing.T, page string) (all []string) {
+	t.Helper()
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(readPage(t, page), -1) {
+		all = append(all, strings.ReplaceAll(strings.ToLower(regexp.MustCompile(`[^\w -]`).ReplaceAllString(heading[1], "")), " ", "-"))
+	}
+	return all
+}
+
+// checkTable compares the table whose first column is called name.
 func checkTable(t *testing.T, name, want string) {
 	t.Helper()
 	if diff := cmp.Diff(strings.TrimSpace(want), readmeTable(t, name)); diff != "" {
@@ -400,20 +419,22 @@ func checkTable(t *testing.T, name, want string) {
 	}
 }
 
-// readmeTable returns README's table whose first column is called name, or the rows of all such tables.
+// readmeTable returns the table of README or another page whose first column is called name, or the rows of all such tables.
 func readmeTable(t *testing.T, name string) string {
 	t.Helper()
 	head := "| " + name + " |"
 	var table string
-	for part := range strings.SplitSeq(readREADME(t), "\n\n") {
-		if strings.HasPrefix(part, head) && table == "" {
-			table = part
-		} else if strings.HasPrefix(part, head) {
-			table += "\n" + strings.SplitN(part, "\n", 3)[2]
+	for _, page := range readmePages(t) {
+		for part := range strings.SplitSeq(readPage(t, page), "\n\n") {
+			if strings.HasPrefix(part, head) && table == "" {
+				table = part
+			} else if strings.HasPrefix(part, head) {
+				table += "\n" + strings.SplitN(part, "\n", 3)[2]
+			}
 		}
 	}
 	if table == "" {
-		t.Fatalf("README.md has no table of the %ss", name)
+		t.Fatalf("no page has a table of the %ss", name)
 	}
 	return table
 }
