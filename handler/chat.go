@@ -96,7 +96,7 @@ func (c *Chat) Serve(s Session) error {
 		drop:  s.Drop,
 		end:   s.End,
 	}
-	c.join(m)
+	m.reply(c.join(m)) // Before its own goroutine and that of its lines may say something in any order.
 	defer func() { c.leave(m, s.Context().Err() != nil) }()
 	s.Go(func() { m.send(s) })
 	for msg := range s.Messages() {
@@ -149,15 +149,15 @@ func (c *Chat) hear(m *member, line string) bool {
 	return true
 }
 
-// join lets a member in and tells the others.
-func (c *Chat) join(m *member) {
+// join lets a member in and tells the others. It returns what the member is to be told first.
+func (c *Chat) join(m *member) (welcome string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m.name = m.given
 	c.notice("* " + m.name + " joined")
 	c.members = append(c.members, m)
 	c.names[m.name] = m
-	c.put(m, fmt.Sprintf("* you are %s, %d here; /name X, /who, or EXIT to leave", m.name, len(c.members)))
+	return fmt.Sprintf("* you are %s, %d here; /name X, /who, or EXIT to leave", m.name, len(c.members))
 }
 
 // leave takes a member out and tells the others, and why if it has not left by itself.

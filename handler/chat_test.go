@@ -451,3 +451,15 @@ func TestChat_panicSending(t *testing.T) {
 	b.says("/who")
 	b.hears("* 1 here:", "* panic")
 }
+
+// What a client asks for, before it was told who it is, is answered behind that.
+func TestChat_welcomeComesFirst(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		r := newRoom(t, protocol.Text{}, nil)
+		c := talker{r.Dial(), r.wire}
+		c.says("/name Ada")
+		c.hears("* you are client1, 1 here; /name X, /who, or EXIT to leave", "* you are Ada")
+		c.leaves()
+	}
+}

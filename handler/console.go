@@ -24,7 +24,7 @@ const consoleLine = 8 << 10
 func (c *Chat) Console(in io.Reader, out io.Writer) error {
 	m := &member{given: operatorName, lines: newBacklog(max(c.queue, chatQueue))}
 	m.reply = func(line string) { c.tell(m, line) }
-	c.join(m)
+	m.reply(c.join(m))
 	var writeErr error
 	written := make(chan struct{})
 	go func() {
