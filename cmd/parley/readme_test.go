@@ -55,6 +55,7 @@ var readmeKinds = map[string]string{
 	"console server":   "a terminal that goes on while the blocks after it run: `$ ` starts a server in it, a block without continues with what was printed since, ^C is typed, and so is what a chat's console does not say; `$ echo $?` asks for the server's exit status",
 	"console client":   "likewise, with a client in it: what stands behind `> ` is typed, and README shows its end",
 	"console client 2": "a third terminal",
+	"console client 3": "a fourth one",
 	"console docker":   "as console, with a container engine",
 	"python *":         "a file to save; later blocks run it",
 	"go *":             "a file to add to the code; later blocks compile it",
