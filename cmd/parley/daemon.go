@@ -185,6 +185,7 @@ func limits(l config.Listener) server.Limits {
 		MessageTimeout:   l.MessageTimeout,
 		IdleTimeout:      l.IdleTimeout,
 		WriteTimeout:     l.WriteTimeout,
+		MaxLifetime:      l.MaxLifetime,
 		SendBuffer:       int(l.SendBuffer),
 		ReceiveBuffer:    int(l.ReceiveBuffer),
 	}
