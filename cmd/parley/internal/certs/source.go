@@ -121,7 +121,7 @@ func (s *Source) certificate() (tls.Certificate, error) {
 		if err != nil {
 			return cert, fmt.Errorf("making a self-signed certificate: %w", err)
 		}
-		return cert, nil
+		return signing(cert), nil
 	}
 	certPEM, err := readFile("tls_cert", s.files.Cert)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *Source) certificate() (tls.Certificate, error) {
 	if err != nil {
 		return cert, fmt.Errorf("%s with %s: %w", named("tls_cert", s.files.Cert), named("tls_key", s.files.Key), err)
 	}
-	return cert, nil
+	return signing(cert), nil
 }
 
 // readFile reads the file that a key of a listener names, or its variable.
