@@ -46,10 +46,20 @@ type patient struct {
 // The log is JSON and has every connection (PARLEY_LOG_LEVEL=debug), unless the words say otherwise.
 func (f *fault) serve(words ...string) *patient {
 	f.Helper()
+	return f.attend(daemontest.Serve(f, program, f.words(words...)...))
+}
+
+// words are those of a daemon as serve starts it.
+func (f *fault) words(words ...string) []string {
 	variables, listeners := daemontest.SplitVariables(words)
-	words = slices.Concat([]string{"PARLEY_TRANSPORT=" + f.variable(), "PARLEY_LOG_FORMAT=json", "PARLEY_LOG_LEVEL=debug"}, variables, listeners,
+	return slices.Concat([]string{"PARLEY_TRANSPORT=" + f.variable(), "PARLEY_LOG_FORMAT=json", "PARLEY_LOG_LEVEL=debug"}, variables, listeners,
 		[]string{canaryListener})
-	p := &patient{Daemon: daemontest.Serve(f, program, words...), f: f}
+}
+
+// attend looks after a daemon that a case has started in its own way, with those words.
+func (f *fault) attend(d *daemontest.Daemon) *patient {
+	f.Helper()
+	p := &patient{Daemon: d, f: f}
 	p.examine()
 	witness := plainEcho(f)
 	f.Cleanup(p.check)

@@ -8,9 +8,9 @@ import (
 	"os/exec"
 )
 
-// Build compiles parley to a file, as it is released, or with the race detector.
-func Build(file string, race bool) error {
-	args := []string{"build", "-trimpath", "-o", file}
+// Build compiles parley to a file, as it is released, or with the race detector; flags are further ones of go build.
+func Build(file string, race bool, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-o", file}, flags...)
 	cgo := "CGO_ENABLED=0"
 	if race {
 		args = append(args, "-race")
