@@ -98,7 +98,7 @@ var Catalogue = []Case{
 	{
 		ID: "R2", Fault: "accept fails 200 times in a row, for whatever reason",
 		Sees:      "under 30 calls a second, and service within 1.1 s of the last failure",
-		Elsewhere: []string{"server TestAccept_errors", "cmd/parley TestAcceptErrors"},
+		Elsewhere: []string{"server TestAccept_errors"},
 	},
 	{
 		ID: "R3", Fault: "1,000 connects in 100 ms with room for 100",
