@@ -24,7 +24,8 @@ var soaked = []struct{ name, listener string }{
 	{"pickle", "echo://127.0.0.1:0?wire=pickle"},
 	{"happy", "happy://127.0.0.1:0"},
 	{"tls", "echo+tls://127.0.0.1:0"},
-	{"hasty", "echo://127.0.0.1:0?idle_timeout=20ms&message_timeout=20ms&flush=0"},
+	{"idle", "echo://127.0.0.1:0?idle_timeout=20ms"},
+	{"hasty", "echo://127.0.0.1:0?message_timeout=20ms&flush=0"},
 	{"brief", "echo://127.0.0.1:0?max_lifetime=20ms"},
 	{"denied", "echo://127.0.0.1:0?deny=127.0.0.0/8"},
 	{"full", "echo://127.0.0.1:0?max_conns=1"},
@@ -81,7 +82,7 @@ var endings = []ending{
 		_, _ = io.Copy(io.Discard, c.In) // An alert.
 		return nil
 	}},
-	{"is silent", "hasty", "idle_timeout", func(c *daemontest.Client) error {
+	{"is silent", "idle", "idle_timeout", func(c *daemontest.Client) error {
 		return firstOf(greeted(c), c.Wants("ERR idle_timeout"), c.Ends())
 	}},
 	{"does not end its message", "hasty", "message_timeout", func(c *daemontest.Client) error {
