@@ -185,6 +185,7 @@ var reasons = map[string]string{
 	"bad_message":      "what it was sent is no message of its wire format",
 	"message_timeout":  "a message was begun and not ended in time",
 	"idle_timeout":     "nothing was said for too long",
+	"lifetime":         "it lets no connection last longer",
 	"shutting_down":    "it is being stopped",
 	"internal":         "something is wrong with it, which its log tells",
 }

@@ -26,6 +26,8 @@ type Probe struct {
 	Quiet bool
 	// MustGreet says that a server is not well if it does not greet. Else it need not.
 	MustGreet bool
+	// Barred says why the server does not let us in, if it does not: then nothing is sent, and it is well if it turns us away just so.
+	Barred Barrier
 	// Timeout bounds the whole of a probe; zero: five seconds.
 	Timeout time.Duration
 }
@@ -97,6 +99,9 @@ func (p Probe) Once(ctx context.Context, i int) Verdict {
 
 // converse holds the conversation of a probe.
 func (p *Probe) converse(ctx context.Context, i int, v *Verdict) error {
+	if p.Barred != NoBarrier {
+		return p.knock(ctx, v)
+	}
 	conn, err := p.Dialer.Dial(ctx, p.Address)
 	if err != nil {
 		return err

@@ -28,7 +28,9 @@ type Verdict struct {
 	Path Path
 	// Echoed says that the answer had to contain the message, and did. Else Answer in the timings is how long it took until
 	// there was any, or zero where none was waited for.
-	Echoed  bool
+	Echoed bool
+	// Barred is why the server turned us away, as it was to.
+	Barred  Barrier
 	Timings Timings
 	Total   time.Duration
 }
@@ -91,6 +93,10 @@ func (v Verdict) String() string {
 		fmt.Fprintf(&b, " clientid=%d", v.Greeting.ClientID)
 	}
 	fmt.Fprintf(&b, " dns=%s connect=%s", formatMillis(v.Timings.DNS), formatMillis(v.Timings.Connect))
+	if v.Barred != NoBarrier {
+		fmt.Fprintf(&b, " barred=%s", v.Barred)
+		return protocol.Printable(b.String(), false)
+	}
 	if v.TLS != nil {
 		fmt.Fprintf(&b, " tls=%s", formatMillis(v.Timings.TLS))
 	}
@@ -131,6 +137,7 @@ type verdictJSON struct {
 	ClientCN string `json:"client_cn,omitempty"`
 	*secureJSON
 	Path     Path     `json:"path,omitempty"`
+	Barred   Barrier  `json:"barred,omitempty"`
 	DNS      *float64 `json:"dns_ms,omitempty"`
 	Connect  *float64 `json:"connect_ms,omitempty"`
 	TLSTook  *float64 `json:"tls_ms,omitempty"`
@@ -167,7 +174,7 @@ func newSecureJSON(state *tls.ConnectionState) *secureJSON {
 // MarshalJSON writes the verdict as one object.
 func (v Verdict) MarshalJSON() ([]byte, error) {
 	o := verdictJSON{
-		Verdict: v.Kind, Address: v.Address.String(), Peer: v.Peer, Local: v.Local, Wire: v.Wire, Path: v.Path, Total: millis(v.Total),
+		Verdict: v.Kind, Address: v.Address.String(), Peer: v.Peer, Local: v.Local, Wire: v.Wire, Path: v.Path, Barred: v.Barred, Total: millis(v.Total),
 		DNS: some(v.Timings.DNS), Connect: some(v.Timings.Connect), TLSTook: some(v.Timings.TLS), Greeting: some(v.Timings.Greeting), Answer: some(v.Timings.Answer),
 		secureJSON: newSecureJSON(v.TLS),
 	}

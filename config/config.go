@@ -60,6 +60,8 @@ type Limits struct {
 	IdleTimeout      time.Duration `env:"PARLEY_IDLE_TIMEOUT" envDefault:"5m" doc:"how long a client may be silent between messages; 0: no limit"`
 	WriteTimeout     time.Duration `env:"PARLEY_WRITE_TIMEOUT" envDefault:"10s" doc:"how long a write may make no progress; 0: no limit"`
 
+	MaxLifetime time.Duration `env:"PARLEY_MAX_LIFETIME" envDefault:"0s" doc:"how long a connection may last, which ends after the message it is in; 0: no limit"`
+
 	SendBuffer    Bytes `env:"PARLEY_SEND_BUFFER" envDefault:"64KiB" doc:"what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB"`
 	ReceiveBuffer Bytes `env:"PARLEY_RECEIVE_BUFFER" envDefault:"0" doc:"what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB"`
 }

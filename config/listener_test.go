@@ -162,7 +162,7 @@ func TestListenerFaults(t *testing.T) {
 	t.Parallel()
 	const (
 		form = ": a listener is HANDLER[+tls|+unix]://ADDRESS[?key=value&...], as in echo://:12000 (a comma in a value is written %2C)"
-		keys = "wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, handshake_timeout, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer, proxy_protocol, proxy_trusted, tls_cert, tls_key, tls_client_ca"
+		keys = "wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, handshake_timeout, message_timeout, idle_timeout, write_timeout, max_lifetime, send_buffer, receive_buffer, proxy_protocol, proxy_trusted, tls_cert, tls_key, tls_client_ca"
 		port = " is not a port: a number from 1 to 65535, 0 for any free one, or a range as in 9000-9009"
 		host = " is not a host: a name or an address, or nothing for all addresses"
 		ipv6 = " is not an IPv6 address in brackets, as in [::1] or [fe80::1%eth0]"

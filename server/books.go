@@ -28,12 +28,16 @@ func (c *conn) enter() {
 	s.conversations.Done()
 }
 
-// Alive returns when the server has shown that it goes on: that the lock was free which every connection needs to come and go,
-// and the books were kept. It is for a watchdog: on a server that is stuck it never returns.
+// Alive returns when the server has shown that it goes on: that the locks were free which every connection needs to come and go,
+// and the books were kept. It is for a watchdog: on a server that is stuck it never returns. That sockets are accepted from it
+// does not show, as that would take a client: an accept loop waits for the system, and for nothing else but these locks.
 func (s *Server) Alive() {
 	s.mu.Lock()
-	booked := s.booked
+	booked, hangups := s.booked, s.hangups
 	s.mu.Unlock()
+	if hangups != nil {
+		hangups.alive()
+	}
 	if !booked {
 		return
 	}

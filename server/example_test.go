@@ -241,6 +241,7 @@ func ExampleReason() {
 	// bad_message
 	// message_timeout
 	// idle_timeout
+	// lifetime
 	// write_timeout
 	// slow_reader
 	// reset

@@ -95,6 +95,12 @@ func (h *hangups) run(raw syscall.RawConn) {
 	})
 }
 
+// alive returns when the lock was free.
+func (h *hangups) alive() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+}
+
 func (h *hangups) event(token uint64) {
 	h.mu.Lock()
 	s := h.watched[token]

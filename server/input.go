@@ -136,7 +136,8 @@ func (c *conn) settle(now int64) {
 	}
 }
 
-// due is when the next of the message timeout, the idle timeout and the flush of a quiet client falls, 0 for never.
+// due is when the next of the message timeout, the idle timeout, the end of the lifetime and the flush of a quiet client falls,
+// 0 for never.
 func (c *conn) due(pending protocol.Pending) int64 {
 	limits := &c.ln.Limits
 	var due int64
@@ -145,12 +146,28 @@ func (c *conn) due(pending protocol.Pending) int64 {
 	} else if limit := limits.IdleTimeout; limit > 0 {
 		due = max(c.lastActive.Load(), c.messageBegan) + int64(limit)
 	}
+	if over := c.lifetimeOver(pending); over != 0 && (due == 0 || over < due) {
+		due = over
+	}
 	if pending == protocol.Quiet && c.ln.Flush > 0 {
 		if quiet := c.lastInput + int64(c.ln.Flush); due == 0 || quiet < due {
 			due = quiet
 		}
 	}
 	return due
+}
+
+// lifetimeOver is when the connection has been there for long enough, 0 for never. A message that is unfinished then has as much
+// time to end as one has in a drain.
+func (c *conn) lifetimeOver(pending protocol.Pending) int64 {
+	limit := c.ln.Limits.MaxLifetime
+	switch {
+	case limit <= 0:
+		return 0
+	case pending != protocol.Nothing:
+		return c.began + int64(limit) + int64(unfinishedTimeout)
+	}
+	return c.began + int64(limit)
 }
 
 // arm sets the read deadline. Shutdown and End set it too, from other goroutines and after they have published why:
@@ -208,7 +225,11 @@ func (c *conn) fellDue() bool {
 	}
 	due := c.due(pending)
 	if due != 0 && now >= due {
-		c.end(&ending{reason: IdleTimeout})
+		reason := IdleTimeout
+		if over := c.lifetimeOver(pending); over != 0 && now >= over {
+			reason = Lifetime
+		}
+		c.end(&ending{reason: reason})
 		return false
 	}
 	c.arm(due)

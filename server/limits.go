@@ -19,6 +19,7 @@ type Limits struct {
 	MessageTimeout   time.Duration  // from the first byte of a message to its end; 0: none
 	IdleTimeout      time.Duration  // without a message either way; 0: none
 	WriteTimeout     time.Duration  // without the client taking anything; 0: none
+	MaxLifetime      time.Duration  // from accept to the end, by which a message that is unfinished then may be 2 s late; a handler that asks for no messages outlives it; 0: none
 	SendBuffer       int            // bytes the system holds that are not yet on their way to a client who does not read; 0: as it sees fit
 	ReceiveBuffer    int            // bytes it takes from a client before they are read, to which Linux adds as many for its own use; 0: as it sees fit
 }

@@ -220,26 +220,25 @@ func TestListen_unix(t *testing.T) {
 	if sockets, err = listen(); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("serves", func(t *testing.T) {
-		open(t, sockets, limits(server.Limits{Deny: prefixes("0.0.0.0/0", "::/0"), MaxConnsPerIP: 1}))
-		for range 2 { // Neither lists nor caps per address are for those who have none.
-			nc, err := net.Dial("unix", path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer nc.Close()
-			wantGreeting(t, nc, "you=unix me="+path)
-			if _, err := io.WriteString(nc, "a\n"); err != nil {
-				t.Error(err)
-			}
-			if line, err := bufio.NewReader(nc).ReadString('\n'); line != "a\n" {
-				t.Errorf("got %q, %v", line, err)
-			}
+	t.Cleanup(func() { // One that ends in order, as it does in open's cleanup, takes its file with it.
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the file is still there: %v", err)
 		}
 	})
-	// One that ends in order takes its file with it.
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the file is still there: %v", err)
+	open(t, sockets, limits(server.Limits{Deny: prefixes("0.0.0.0/0", "::/0"), MaxConnsPerIP: 1}))
+	for range 2 { // Neither lists nor caps per address are for those who have none.
+		nc, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		wantGreeting(t, nc, "you=unix me="+path)
+		if _, err := io.WriteString(nc, "a\n"); err != nil {
+			t.Error(err)
+		}
+		if line, err := bufio.NewReader(nc).ReadString('\n'); line != "a\n" {
+			t.Errorf("got %q, %v", line, err)
+		}
 	}
 }
 

@@ -40,6 +40,8 @@ const (
 	MessageTimeout
 	// IdleTimeout says that nothing was said for too long.
 	IdleTimeout
+	// Lifetime says that the connection was as old as one may become.
+	Lifetime
 	// WriteTimeout says that the client did not take what it was sent.
 	WriteTimeout
 	// SlowReader says that the handler dropped a client for whom others would have had to wait.
@@ -72,6 +74,7 @@ var reasonWords = [numReasons]string{
 	BadMessage:       "bad_message",
 	MessageTimeout:   "message_timeout",
 	IdleTimeout:      "idle_timeout",
+	Lifetime:         "lifetime",
 	WriteTimeout:     "write_timeout",
 	SlowReader:       "slow_reader",
 	Reset:            "reset",
@@ -96,7 +99,7 @@ func Reasons() []Reason {
 // told reports whether the client is told before the connection is closed.
 func (r Reason) told() bool {
 	switch r {
-	case ServerFull, TooManyFromIP, LineTooLong, BadMessage, MessageTimeout, IdleTimeout, Internal, ShuttingDown:
+	case ServerFull, TooManyFromIP, LineTooLong, BadMessage, MessageTimeout, IdleTimeout, Lifetime, Internal, ShuttingDown:
 		return true
 	default:
 		return false

@@ -50,8 +50,12 @@ type tlsError struct{ error }
 
 func (e tlsError) Unwrap() error { return e.error }
 
-// handshake makes TLS of what was plain. wait gives a receiver what the client sends until it has enough.
+// handshake makes TLS of what was plain. wait gives a receiver what the client sends until it has enough. Nothing is made for a
+// client before it has sent something: one who stalls there is half as dear.
 func (s *secured) handshake(local, remote net.Addr, wait func(receiver) error) error {
+	if err := s.await(wait); err != nil {
+		return err
+	}
 	s.tls = tls.Server(records{s, local, remote, wait}, s.config)
 	if err := s.tls.Handshake(); err != nil {
 		return err
@@ -141,22 +145,30 @@ type records struct {
 	wait          func(receiver) error
 }
 
-// Read returns what has come. It waits for more as long as the handshake lasts, and returns errNoRecord later.
-func (r records) Read(b []byte) (int, error) {
-	s := r.secured
+// await waits for a piece of the handshake, or for the end of the client's side.
+func (s *secured) await(wait func(receiver) error) error {
 	for len(s.in) == 0 {
-		switch {
-		case s.ended:
-			return 0, io.EOF
-		case s.shaken:
-			return 0, errNoRecord
+		if s.ended {
+			return io.EOF
 		}
-		if err := r.wait(keeper{s}); errors.Is(err, io.EOF) {
+		if err := wait(keeper{s}); errors.Is(err, io.EOF) {
 			s.ended = true
 		} else if err != nil {
 			s.below = err
-			return 0, err
+			return err
 		}
+	}
+	return nil
+}
+
+// Read returns what has come. It waits for more as long as the handshake lasts, and returns errNoRecord later.
+func (r records) Read(b []byte) (int, error) {
+	s := r.secured
+	if len(s.in) == 0 && s.shaken && !s.ended {
+		return 0, errNoRecord
+	}
+	if err := s.await(r.wait); err != nil {
+		return 0, err
 	}
 	s.began = true
 	n := copy(b, s.in)

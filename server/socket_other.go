@@ -13,6 +13,7 @@ type hangups struct{}
 
 func newHangups() (*hangups, error) { return nil, errors.ErrUnsupported }
 
+func (*hangups) alive() {}
 func (*hangups) close() {}
 
 func newSocketAcceptor(*net.TCPListener, *hangups, time.Duration, socketOptions) (acceptor, error) {

@@ -32,6 +32,17 @@ func (c certificates) of(l config.Listener, log *zap.Logger) (*certs.Source, err
 	return source, nil
 }
 
+// watchCertificates has the certificates replaced, or warned of, before they expire, until done.
+func (d *daemon) watchCertificates(done <-chan struct{}) {
+	watched := make(map[*certs.Source]bool)
+	for _, s := range d.serving {
+		if s.certs != nil && !watched[s.certs] {
+			watched[s.certs] = true
+			go s.certs.Watch(done)
+		}
+	}
+}
+
 // config is how the server is to speak TLS; nil if it is not to.
 func (certificates) config(source *certs.Source) *tls.Config {
 	if source == nil {

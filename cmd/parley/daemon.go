@@ -99,12 +99,16 @@ func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *o
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(d.srv, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(), droppedLines(logs))
+	for _, c := range certificateExpiries(d.serving) {
+		registry.MustRegister(c)
+	}
 	d.openAdmin(registry)
 	d.start()
 	go operator()
 	d.tell(sd.SdNotifyReady, status("serving "+strings.Join(d.labels(), ", ")))
 	ended := make(chan struct{})
 	defer close(ended)
+	d.watchCertificates(ended)
 	go d.manager.watch(func() { d.srv.Alive(); logs.Dropped() }, ended)
 	return d.run(signals)
 }
@@ -185,6 +189,7 @@ func limits(l config.Listener) server.Limits {
 		MessageTimeout:   l.MessageTimeout,
 		IdleTimeout:      l.IdleTimeout,
 		WriteTimeout:     l.WriteTimeout,
+		MaxLifetime:      l.MaxLifetime,
 		SendBuffer:       int(l.SendBuffer),
 		ReceiveBuffer:    int(l.ReceiveBuffer),
 	}

@@ -15,6 +15,21 @@ func buildInfo() prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
+// certificateExpiries are the dates of the listeners that speak TLS.
+func certificateExpiries(all []serving) (gauges []prometheus.Collector) {
+	for _, s := range all {
+		if s.certs == nil {
+			continue
+		}
+		gauges = append(gauges, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "parley_tls_certificate_not_after_timestamp_seconds",
+			Help:        "When the certificate of a listener expires, in Unix time.",
+			ConstLabels: prometheus.Labels{"listener": s.config.Label},
+		}, func() float64 { return float64(s.certs.NotAfter().Unix()) }))
+	}
+	return gauges
+}
+
 func droppedLines(logs *logging.Log) prometheus.Collector {
 	return prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "parley_log_dropped_total",

@@ -27,6 +27,7 @@ var mixedListeners = []string{
 	"echo://127.0.0.1:0?wire=raw&prefix=",
 	"echo://127.0.0.1:0?max_conns=1",
 	"echo://127.0.0.1:0?max_conns_per_ip=1",
+	"chargen://127.0.0.1:0?max_lifetime=30ms",
 }
 
 // A sort of client: what it does once it is connected, and which listener it takes. What it reads does not matter here; one that
@@ -56,6 +57,7 @@ var sorts = map[string]sort{
 	"sends whatever":               {6, func(c *client) { _ = c.send("\x00\xff\x01"); _ = c.halfClose(); readAll(c) }},
 	"is one too many":              {7, readAll},
 	"is one too many from there":   {8, readAll},
+	"has been there for too long":  {9, readAll},
 	"does not read what it is due": {6, func(c *client) { _ = c.send(strings.Repeat("y", 100_000)) }},
 }
 
@@ -151,7 +153,7 @@ func TestMetricsOfAMix(t *testing.T) {
 		t.Errorf("connections by reason (-counted +logged):\n%s", diff)
 	}
 	t.Logf("by reason: %v", counted)
-	for _, reason := range []string{"client_closed", "done", "server_full", "too_many_from_ip", "denied", "line_too_long", "idle_timeout", "message_timeout", "reset"} {
+	for _, reason := range []string{"client_closed", "done", "server_full", "too_many_from_ip", "denied", "line_too_long", "idle_timeout", "message_timeout", "lifetime", "reset"} {
 		if counted[reason] == 0 {
 			t.Errorf("nobody ended with %s", reason)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"parley/client"
@@ -33,7 +34,45 @@ func (p *probeCommand) aimAtOurselves(environ []string) error {
 		p.probe.Dialer.Proxy = 2
 	}
 	p.probe.Quiet = p.probe.Message == ""
+	if p.probe.Quiet {
+		p.probe.Barred = p.barred(l)
+	}
+	if p.probe.Barred == client.Addresses && !trusts(l, here(p.probe.Address)) {
+		p.probe.Dialer.Proxy = 0 // A header that nobody reads would turn the end of the connection into a reset.
+	}
 	return nil
+}
+
+// barred returns why the listener does not let this machine in: a health check has no business in it, and it is well if it says so.
+func (p *probeCommand) barred(l config.Listener) client.Barrier {
+	if l.Network == "tcp" {
+		from := here(p.probe.Address)
+		if contains(l.Deny, from) || len(l.Allow) > 0 && !contains(l.Allow, from) || !trusts(l, from) {
+			return client.Addresses
+		}
+	}
+	if l.TLS && l.TLSClientCA != "" && p.probe.Dialer.TLS.Certificate == nil {
+		return client.Certificate
+	}
+	return client.NoBarrier
+}
+
+// trusts reports whether the listener takes PROXY headers from an address, if it takes any.
+func trusts(l config.Listener, from netip.Addr) bool {
+	return !l.ProxyProtocol || contains(l.ProxyTrusted, from)
+}
+
+func contains(prefixes config.Prefixes, addr netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// here is the address that a listener on this machine sees us come from: the one that we connect to. That of a name is taken for
+// loopback, as that of localhost is.
+func here(to client.Address) netip.Addr {
+	if at, err := netip.ParseAddrPort(to.String()); err == nil {
+		return at.Addr().WithZone("").Unmap()
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
 // nearest returns where a listener is reached from this machine.

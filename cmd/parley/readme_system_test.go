@@ -88,7 +88,7 @@ func (l *readmeLab) runAll(blocks []readmeBlock) {
 func TestREADMEMetrics(t *testing.T) {
 	t.Parallel()
 	lab := newReadmeLab(t)
-	lab.terminal(readmeBlock{kind: "console", arg: "server", text: "$ go run ./cmd/parley serve\n"})
+	lab.terminal(readmeBlock{kind: "console", arg: "server", text: "$ go run ./cmd/parley serve echo+tls://:12000\n"})
 	page := lab.run("curl -sS http://127.0.0.1:12001/metrics")
 	lab.stop("server")
 

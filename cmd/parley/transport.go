@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 
@@ -95,25 +96,50 @@ func (t *transport) config() (*client.TLSConfig, error) {
 		config.Pin = pin
 	}
 	if t.ca != "" {
-		text, err := os.ReadFile(t.ca)
+		text, err := readFile("ca", t.ca)
 		if err != nil {
-			return nil, fmt.Errorf("--ca: %w", err)
+			return nil, err
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--ca: %s has no certificate in it", t.ca)
+			return nil, fmt.Errorf("--ca=%s: it has no certificate in it", t.ca)
 		}
 	}
 	if t.cert != "" {
-		key := t.key
-		if key == "" {
-			key = t.cert
-		}
-		pair, err := tls.LoadX509KeyPair(t.cert, key)
+		pair, err := t.certificate()
 		if err != nil {
-			return nil, fmt.Errorf("--cert=%s --key=%s: %w", t.cert, key, err)
+			return nil, err
 		}
-		config.Certificate = &pair
+		config.Certificate = pair
 	}
 	return config, nil
+}
+
+// certificate returns our own.
+func (t *transport) certificate() (*tls.Certificate, error) {
+	cert, err := readFile("cert", t.cert)
+	if err != nil {
+		return nil, err
+	}
+	key, file := cert, t.cert
+	if t.key != "" {
+		file = t.key
+		if key, err = readFile("key", t.key); err != nil {
+			return nil, err
+		}
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("--cert=%s --key=%s: %w", t.cert, file, err)
+	}
+	return &pair, nil
+}
+
+// readFile reads the file that a flag names. The error says which one it is.
+func readFile(flag, name string) ([]byte, error) {
+	text, err := os.ReadFile(name)
+	if sys, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("--%s=%s: %w", flag, name, sys.Err)
+	}
+	return text, err
 }

@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,36 +26,32 @@ type Files struct {
 
 // A Source is what the TLS of a listener is configured by.
 type Source struct {
-	files      Files
-	log        *zap.Logger
-	selfSigned *tls.Certificate // nil: it is in a file
+	files Files
+	host  string
+	log   *zap.Logger
 
 	current atomic.Pointer[state]
 
 	mu      sync.Mutex
 	checked time.Time // when the files were last looked at
 	seen    stamps    // as they were then
+
+	warned time.Time // when the log was last told that the certificate expires; owned by Watch
 }
 
 // A state is what was read of the files.
 type state struct {
 	config *tls.Config
-	leaf   []byte // the server's certificate, as DER
+	leaf   *x509.Certificate // the server's
 }
 
 // checkInterval is how often the files are looked at, at most: a handshake should not cost a system call for each file.
 const checkInterval = time.Second
 
-// New reads the files, or makes a certificate for host. log is told when a file that was replaced can't be used.
+// New reads the files, or makes a certificate for host. log is told of what changes later, and of what can't be used then. An
+// error names the listener's key, the variable and the file.
 func New(files Files, host string, log *zap.Logger) (*Source, error) {
-	s := &Source{files: files, log: log, checked: time.Now(), seen: stampsOf(files)}
-	if files.Cert == "" {
-		cert, err := selfSigned(host)
-		if err != nil {
-			return nil, fmt.Errorf("making a self-signed certificate: %w", err)
-		}
-		s.selfSigned = &cert
-	}
+	s := &Source{files: files, host: host, log: log, checked: time.Now(), seen: stampsOf(files)}
 	read, err := s.read()
 	if err != nil {
 		return nil, err
@@ -76,39 +74,82 @@ func (s *Source) Config() *tls.Config {
 
 // Fingerprint returns the SHA-256 of the server's certificate in DER, in hexadecimal.
 func (s *Source) Fingerprint() string {
-	sum := sha256.Sum256(s.current.Load().leaf)
+	sum := sha256.Sum256(s.current.Load().leaf.Raw)
 	return hex.EncodeToString(sum[:])
 }
 
-// SelfSigned reports whether the certificate was made here.
-func (s *Source) SelfSigned() bool { return s.selfSigned != nil }
+// NotAfter returns when the server's certificate expires, as the files are now.
+func (s *Source) NotAfter() time.Time {
+	s.refresh()
+	return s.current.Load().leaf.NotAfter
+}
 
-// read makes a state of the files as they are.
+// SelfSigned reports whether the certificate was made here.
+func (s *Source) SelfSigned() bool { return s.files.Cert == "" }
+
+// read makes a state of the files as they are, with a new certificate if there is none in them.
 func (s *Source) read() (*state, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if s.selfSigned != nil {
-		config.Certificates = []tls.Certificate{*s.selfSigned}
-	} else {
-		cert, err := tls.LoadX509KeyPair(s.files.Cert, s.files.Key)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %s with key %s: %w", s.files.Cert, s.files.Key, err)
-		}
-		config.Certificates = []tls.Certificate{cert}
+	cert, err := s.certificate()
+	if err != nil {
+		return nil, err
 	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
 	if s.files.ClientCA != "" {
-		pem, err := os.ReadFile(s.files.ClientCA)
+		pem, err := readFile("tls_client_ca", s.files.ClientCA)
 		if err != nil {
-			return nil, fmt.Errorf("client CA %s: %w", s.files.ClientCA, err)
+			return nil, err
 		}
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("client CA %s: %w", s.files.ClientCA, errNoCertificate)
+			return nil, fmt.Errorf("%s: %w", named("tls_client_ca", s.files.ClientCA), errNoCertificate)
 		}
 		config.ClientCAs, config.ClientAuth = pool, tls.RequireAndVerifyClientCert
 		// A ticket would let in again a client whose authority is no longer in the file.
 		config.SessionTicketsDisabled = true
 	}
-	return &state{config, config.Certificates[0].Certificate[0]}, nil
+	return &state{config, cert.Leaf}, nil
+}
+
+// certificate returns the one in the files. If there is none in them, it is the one from before until that is to be renewed, and
+// then a new one.
+func (s *Source) certificate() (tls.Certificate, error) {
+	if s.SelfSigned() {
+		if before := s.current.Load(); before != nil && time.Now().Before(renewal(before.leaf)) {
+			return before.config.Certificates[0], nil
+		}
+		cert, err := selfSigned(s.host)
+		if err != nil {
+			return cert, fmt.Errorf("making a self-signed certificate: %w", err)
+		}
+		return signing(cert), nil
+	}
+	certPEM, err := readFile("tls_cert", s.files.Cert)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	keyPEM, err := readFile("tls_key", s.files.Key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	cert, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return cert, fmt.Errorf("%s with %s: %w", named("tls_cert", s.files.Cert), named("tls_key", s.files.Key), err)
+	}
+	return signing(cert), nil
+}
+
+// readFile reads the file that a key of a listener names, or its variable.
+func readFile(key, name string) ([]byte, error) {
+	text, err := os.ReadFile(name)
+	if sys, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("%s: %w", named(key, name), sys.Err)
+	}
+	return text, err
+}
+
+// named says where the name of a file is from: a listener's key, or the variable that holds where no key does.
+func named(key, file string) string {
+	return fmt.Sprintf("%s (PARLEY_%s) %s", key, strings.ToUpper(key), file)
 }
 
 var errNoCertificate = errors.New("it holds no certificate in PEM")

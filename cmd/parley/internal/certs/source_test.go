@@ -28,11 +28,17 @@ import (
 // write writes a self-signed certificate of this name, and its key, and returns the certificate.
 func write(t *testing.T, f certs.Files, name string) *x509.Certificate {
 	t.Helper()
+	return writeValid(t, f, name, time.Unix(0, 0), time.Now().AddDate(100, 0, 0))
+}
+
+// writeValid writes one that is valid for that time.
+func writeValid(t *testing.T, f certs.Files, name string, from, to time.Time) *x509.Certificate {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Unix(0, 0), NotAfter: time.Now().AddDate(100, 0, 0),
+		NotBefore: from, NotAfter: to,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	must(t, err)
@@ -179,11 +185,12 @@ func TestNew_errors(t *testing.T) {
 	write(t, files, "a")
 	write(t, other, "b")
 	for want, f := range map[string]certs.Files{
-		"no such file":      {Cert: filepath.Join(dir, "missing"), Key: files.Key},
+		"tls_cert (PARLEY_TLS_CERT) " + filepath.Join(dir, "missing") + ": no such file": {Cert: filepath.Join(dir, "missing"), Key: files.Key},
+		"tls_key (PARLEY_TLS_KEY) " + filepath.Join(dir, "missing") + ": no such file":   {Cert: files.Cert, Key: filepath.Join(dir, "missing")},
 		"does not match":    {Cert: files.Cert, Key: other.Key},
 		"failed to find":    {Cert: files.Key, Key: files.Key},
 		"no certificate in": {Cert: files.Cert, Key: files.Key, ClientCA: files.Key},
-		"client CA":         {ClientCA: filepath.Join(dir, "missing")},
+		"tls_client_ca (PARLEY_TLS_CLIENT_CA) " + filepath.Join(dir, "missing") + ": no such file": {ClientCA: filepath.Join(dir, "missing")},
 	} {
 		if _, err := certs.New(f, "", zap.NewNop()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

@@ -1,0 +1,5 @@
+//go:build system && linux && !race
+
+package faults_test
+
+const raceDetector = false
