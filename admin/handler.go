@@ -12,7 +12,7 @@ import (
 )
 
 // newHandler returns the endpoints.
-func newHandler(opts Options) http.Handler {
+func newHandler(opts Options, news *newsroom) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metricsHandler(opts.Gatherer, opts.Log))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -26,6 +26,10 @@ func newHandler(opts Options) http.Handler {
 		}
 	})
 	mux.Handle("GET /{$}", newPage(opts))
+	if news != nil {
+		mux.Handle("GET /clients", &clients{board: news.board})
+		mux.Handle("GET /events", events{news})
+	}
 	if opts.Pprof { // its handlers move the write deadline by what they are asked to record
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -33,7 +37,7 @@ func newHandler(opts Options) http.Handler {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return readOnly(mux)
+	return readOnly(newAccess(opts.Hosts).guard(mux))
 }
 
 // readOnly refuses every method but GET and HEAD, on any path, and has the
@@ -44,6 +48,7 @@ func readOnly(next http.Handler) http.Handler {
 		header := w.Header()
 		header.Set("Cache-Control", "no-store")
 		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			header.Set("Allow", "GET, HEAD")
 			header.Set("Connection", "close")
