@@ -93,7 +93,7 @@ func newConn(l *Listener, a arrival) *conn {
 		began:  l.srv.now(),
 	}
 	if l.TLS != nil {
-		c.t = &secured{transport: a.t, config: l.TLS}
+		c.t = &secured{transport: a.t, config: l.TLS, turns: l.srv.turns}
 	}
 	if !a.from.IsValid() {
 		c.extras.Store(&extras{remote: a.remote})
