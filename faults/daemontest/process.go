@@ -22,9 +22,15 @@ const Patience = 30 * time.Second
 // Eventually waits until condition holds, and fails the test if that takes longer than Patience.
 func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(Patience); !condition(); time.Sleep(2 * time.Millisecond) {
+	EventuallyWithin(t, Patience, what, condition)
+}
+
+// EventuallyWithin is Eventually for what takes its time.
+func EventuallyWithin(t testing.TB, within time.Duration, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(within); !condition(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", Patience, what)
+			t.Fatalf("not within %v: %s", within, what)
 		}
 	}
 }
