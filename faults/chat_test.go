@@ -102,8 +102,8 @@ func TestH3_stalledChat(t *testing.T) {
 		listening.Wait()
 		p99 := daemontest.Quantile(took, .99)
 		f.figure("in a chat with 50 who never read: lines heard, of as many sent", "%s", fmt.Sprintf("%d of %d", len(took), want))
-		f.figure("99 % heard within", "%v", p99)
-		f.figure("dropped, of the 50", "%d", dropped)
+		f.figure("in a chat with 50 who never read: 99 % heard within", "%v", p99)
+		f.figure("in a chat with 50 who never read: dropped, of those", "%d", dropped)
 		if dropped != stalled {
 			f.Errorf("%d who do not read were dropped, want %d", dropped, stalled)
 		}

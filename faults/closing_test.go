@@ -4,6 +4,7 @@ package faults_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync/atomic"
@@ -66,8 +67,7 @@ func TestN1_unreadInput(t *testing.T) {
 			p.awaitEnded(2*clients, e.reason)
 		}
 		n := turnedAway(f, p.Addresses[2*len(endings)], clients)
-		f.figure("answers of 400 KiB truncated, in 6 ways to end, with and without TLS", "%d", truncated)
-		f.figure("of", "%d", answers)
+		f.figure("answers of 400 KiB truncated, in 6 ways to end, with and without TLS", "%s", fmt.Sprintf("%d of %d", truncated, answers))
 		f.figure("clients turned away at the door, who sent at once, that did not read why", "%d", n)
 	})
 }

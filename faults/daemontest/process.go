@@ -70,10 +70,9 @@ func (tr *Transcript) String() string {
 	return tr.text.String()
 }
 
-// Tail returns the end of it, which is most often enough for whoever reads why a test failed.
-func (tr *Transcript) Tail() string {
+// Tail returns the end of a text that may be long: most often enough for whoever reads why a test failed.
+func Tail(s string) string {
 	const enough = 8 << 10
-	s := tr.String()
 	if len(s) > enough {
 		return "...\n" + s[len(s)-enough:]
 	}
