@@ -258,14 +258,22 @@ func TestL3_termUnderLoad(t *testing.T) {
 		f.eventually("all are at it", func() bool { return answered.Load() > 5*talkers && begun.Load() == bulks })
 		told := time.Now()
 		d.Signal(syscall.SIGTERM)
+		f.eventually("connections are refused", func() bool {
+			nc, err := net.Dial("tcp", d.Addresses[0])
+			if err == nil {
+				nc.Close()
+			}
+			return errors.Is(err, syscall.ECONNREFUSED)
+		})
+		f.figure("connections are refused after", "%v", time.Since(told))
 		d.Exits(0)
 		took := time.Since(told)
 		stop()
 		all.Wait()
-		f.figure("ended after", "%v", took)
+		f.figure("it has ended after", "%v", took)
 		truncated := 0
 		for _, b := range loads {
-			closed := d.Stdout.Find(f, `"msg":"connection closed",.*"peer":"`+regexp.QuoteMeta(b.peer)+`",.*"bytes_out":(\d+),`)
+			closed := d.Stdout.Find(f, `"msg":"connection closed",.*"peer":"`+regexp.QuoteMeta(b.peer)+`","listener":"echo://127\.0\.0\.1:0#2",.*"bytes_out":(\d+),`)
 			if closed[1] != strconv.Itoa(b.got) {
 				truncated++
 				f.Errorf("the server sent %s bytes, and %d have come", closed[1], b.got)
@@ -523,7 +531,7 @@ func TestL7_restarts(t *testing.T) {
 			gaps = append(gaps, daemontest.Took(func() {
 				d.Stop()
 				if !strings.Contains(d.Stdout.String(), `"cut":0,`) {
-					f.Errorf("a visitor was cut:\n%s", d.Stdout.Tail())
+					f.Errorf("a visitor was cut:\n%s", d.Stdout)
 				}
 				d = start()
 			}))

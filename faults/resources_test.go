@@ -258,17 +258,6 @@ func TestR3_tooManyAtOnce(t *testing.T) {
 	})
 }
 
-// active is how many are connected to the case's own listeners.
-func (p *patient) active() int {
-	n := 0.
-	for series, value := range p.Scrape() {
-		if strings.HasPrefix(series, "parley_connections_active{") && !strings.Contains(series, canaryListener) {
-			n += value
-		}
-	}
-	return int(n)
-}
-
 // The log goes to a disk that fills up, and later has room again.
 func TestR5_fullDisk(t *testing.T) {
 	eachTransport(t, func(f *fault) {

@@ -50,6 +50,27 @@ func TestREADMESurvivesFigures(t *testing.T) {
 	checkTable(t, "case", want.String())
 }
 
+// Each promise of README's section on security names cases that there are, and each case of the group has a promise.
+func TestREADMESecurity(t *testing.T) {
+	t.Parallel()
+	promised := make(map[string]bool)
+	for _, row := range tableRows(t, "promise") {
+		cases := strings.Split(row[1], ", ")
+		for _, quoted := range cases {
+			id := strings.Trim(quoted, "`")
+			if !slices.ContainsFunc(faults.Catalogue, func(c faults.Case) bool { return c.ID == id }) {
+				t.Errorf("%q names the case %s, which the catalogue does not have", row[0], quoted)
+			}
+			promised[id] = true
+		}
+	}
+	for _, c := range faults.Catalogue {
+		if strings.HasPrefix(c.ID, "S") && !promised[c.ID] {
+			t.Errorf("no promise is tried by %s: %s", c.ID, c.Fault)
+		}
+	}
+}
+
 // shownFigure is a result as README shows it: the figure of the fast transport, and that of the portable one where it differs.
 func shownFigure(r faults.Result) string {
 	figure := r.What + " " + r.Values[faults.Fast]
