@@ -495,8 +495,10 @@ func TestL7_restarts(t *testing.T) {
 		address := socket.Addr().String()
 		start := func() *daemontest.Daemon {
 			// The shell is the process that the descriptor is for, and then the daemon.
-			words := slices.Concat([]string{"sh", "-c", `LISTEN_PID=$$ exec env "$@"`, "sh", "LISTEN_FDS=1", "PARLEY_TRANSPORT=" + f.variable(),
-				"PARLEY_LOG_FORMAT=json", program, "serve", "echo://" + address + "?greeting=off"})
+			words := slices.Concat([]string{
+				"sh", "-c", `LISTEN_PID=$$ exec env "$@"`, "sh", "LISTEN_FDS=1", "PARLEY_TRANSPORT=" + f.variable(),
+				"PARLEY_LOG_FORMAT=json", program, "serve", "echo://" + address + "?greeting=off",
+			})
 			cmd := daemontest.Command(words...)
 			cmd.ExtraFiles = []*os.File{file}
 			return daemontest.AwaitDaemon(daemontest.Launch(f, cmd))

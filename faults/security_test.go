@@ -533,8 +533,12 @@ func TestS12_hostileServer(t *testing.T) {
 			"a reset":                  func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) },
 		}
 		commands := [][]string{
-			{"probe", "--timeout=2s"}, {"probe", "--timeout=2s", "--json"}, {"probe", "--timeout=2s", "--tls"}, {"probe", "--timeout=2s", "--wire=pickle"},
-			{"bench", "-c", "2", "-d", "1s", "--timeout=2s"}, {"connect", "--timeout=2s", "-m", "hi"},
+			{"probe", "--timeout=2s"},
+			{"probe", "--timeout=2s", "--json"},
+			{"probe", "--timeout=2s", "--tls"},
+			{"probe", "--timeout=2s", "--wire=pickle"},
+			{"bench", "-c", "2", "-d", "1s", "--timeout=2s"},
+			{"connect", "--timeout=2s", "-m", "hi"},
 		}
 		type ran struct {
 			what   string

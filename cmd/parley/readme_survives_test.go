@@ -55,8 +55,7 @@ func TestREADMESecurity(t *testing.T) {
 	t.Parallel()
 	promised := make(map[string]bool)
 	for _, row := range tableRows(t, "promise") {
-		cases := strings.Split(row[1], ", ")
-		for _, quoted := range cases {
+		for quoted := range strings.SplitSeq(row[1], ", ") {
 			id := strings.Trim(quoted, "`")
 			if !slices.ContainsFunc(faults.Catalogue, func(c faults.Case) bool { return c.ID == id }) {
 				t.Errorf("%q names the case %s, which the catalogue does not have", row[0], quoted)

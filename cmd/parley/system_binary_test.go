@@ -3,13 +3,11 @@
 package main_test
 
 import (
-	"context"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"parley/faults/daemontest"
 )
@@ -55,11 +53,3 @@ func (tr *transcript) find(t testing.TB, pattern string) []string {
 	t.Helper()
 	return tr.Find(t, pattern)
 }
-
-// every calls f at once, and at an interval until ctx ends.
-func every(ctx context.Context, interval time.Duration, f func(i int)) {
-	daemontest.Every(ctx, interval, f)
-}
-
-// quantile sorts all and returns the smallest that a share q of them is not above.
-func quantile(all []time.Duration, q float64) time.Duration { return daemontest.Quantile(all, q) }
