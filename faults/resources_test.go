@@ -332,7 +332,7 @@ func fileTranscript(f *fault, d *daemontest.Daemon, file string) func() string {
 // ledger tries.
 func TestR6_stdout(t *testing.T) {
 	eachTransport(t, func(f *fault) {
-		enough := sized(f, 5000, 50_000)
+		enough := sized(f, 5000, 20_000)
 		for _, how := range []string{"nobody reads", "the reader is gone"} {
 			r, w, err := os.Pipe()
 			f.must(err)
