@@ -167,6 +167,7 @@ var Catalogue = []Case{
 		ID: "L8", Fault: "a service manager that is notified, or hands over what is wrong",
 		Sees:      "READY when it listens, STOPPING at the drain, WATCHDOG; a wrong socket stops the start",
 		Elsewhere: []string{"cmd/parley TestNotify", "cmd/parley TestNotify_watchdog", "cmd/parley TestHandover_faults"},
+		Instead:   "the tests are the service manager; `faults/systemd`, which needs a Debian in a folder and is no step of .ci/run, runs a real one",
 	},
 	{
 		ID: "L10", Fault: "kill -9 with 1,000 clients, and an immediate start; a stale unix socket",
