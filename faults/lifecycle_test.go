@@ -529,7 +529,7 @@ func TestL7_restarts(t *testing.T) {
 				}
 			})
 		})
-		restarts := sized(f, 5, 20)
+		restarts := sized(f, 3, 20)
 		var gaps []time.Duration
 		for range restarts {
 			time.Sleep(restartEvery)

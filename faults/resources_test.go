@@ -50,7 +50,7 @@ func TestR1_outOfFiles(t *testing.T) {
 		waiting := f.dial(p.Addresses[0])
 		f.eventually("accept fails", func() bool { return strings.Contains(p.Stdout.String(), "cannot accept connections") })
 
-		lasts := sized(f, 4*time.Second, 20*time.Second)
+		lasts := sized(f, 2*time.Second, 20*time.Second)
 		began, busy := time.Now(), processorTime(f, p.PID())
 		for time.Since(began) < lasts {
 			for i, c := range present {
@@ -439,7 +439,7 @@ func TestR11_slowAdmin(t *testing.T) {
 			<-arrivals
 		}
 		var times []time.Duration
-		for began := time.Now(); time.Since(began) < sized(f, 3*time.Second, 30*time.Second); time.Sleep(20 * time.Millisecond) {
+		for began := time.Now(); time.Since(began) < sized(f, 1500*time.Millisecond, 30*time.Second); time.Sleep(20 * time.Millisecond) {
 			times = append(times, daemontest.Took(func() { p.Scrape() }))
 		}
 		stop()

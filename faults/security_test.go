@@ -229,7 +229,7 @@ func notPrintable(r rune) bool { return r != '\n' && (r < ' ' || r > '~') }
 // Clients from thousands of addresses: as many series as before, as the ledger counts.
 func TestS3_manyAddresses(t *testing.T) {
 	eachTransport(t, func(f *fault) {
-		clients, hosts := sized(f, 6000, 100_000), sized(f, 1500, 10_000)
+		clients, hosts := sized(f, 3000, 100_000), sized(f, 1000, 10_000)
 		p := f.serve("echo://127.0.0.1:0?max_conns_per_ip=5")
 		began := time.Now()
 		numbers := make(chan int)
@@ -495,7 +495,7 @@ func TestS6_perAddress(t *testing.T) {
 		f.figure("turned away beyond 3 of an IPv4 address or a /64", "%d", refused)
 
 		// Addresses without number, one after the other: none is kept.
-		times := sized(f, 3000, 30_000)
+		times := sized(f, 1500, 30_000)
 		for i := range 20 {
 			if out, err := exec.Command("ip", "-6", "address", "replace", fmt.Sprintf("fd00:2:0:%x::1/128", i), "dev", "lo").CombinedOutput(); err != nil {
 				f.Fatalf("ip: %v: %s", err, out)

@@ -120,7 +120,7 @@ func firstOf(errs ...error) error {
 // Connections without end, in all their kinds of ending: nothing is left of them.
 func TestR7_soak(t *testing.T) {
 	eachTransport(t, func(f *fault) {
-		total := sized(f, 6_800, 200_000)
+		total := sized(f, 3_400, 200_000)
 		var words []string
 		for _, s := range soaked {
 			words = append(words, s.listener)
