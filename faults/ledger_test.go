@@ -78,20 +78,45 @@ func (f *fault) variable() string {
 // canaryAddress is where the canary's listener is.
 func (p *patient) canaryAddress() string { return p.Addresses[len(p.Addresses)-1] }
 
-// ended returns how many connections of the case's own listeners have ended for one of these reasons; without any, how many
-// for whatever reason.
-func (p *patient) ended(reasons ...string) int {
+// own returns the sum of a metric over the case's own listeners, or over those of its series that have one of these labels.
+func (p *patient) own(metric string, labels ...string) int {
 	p.f.Helper()
-	n := 0.
+	sum := 0.
 	for series, value := range p.Scrape() {
-		if !strings.HasPrefix(series, "parley_connections_closed_total{") || strings.Contains(series, canaryListener) {
+		if !strings.HasPrefix(series, metric+"{") || strings.Contains(series, canaryListener) {
 			continue
 		}
-		if reasons == nil || slices.ContainsFunc(reasons, func(reason string) bool { return strings.Contains(series, `reason="`+reason+`"`) }) {
-			n += value
+		if labels == nil || slices.ContainsFunc(labels, func(label string) bool { return strings.Contains(series, label) }) {
+			sum += value
 		}
 	}
-	return int(n)
+	return int(sum)
+}
+
+// active returns how many connections of the case's own there are.
+func (p *patient) active() int {
+	p.f.Helper()
+	return p.own("parley_connections_active")
+}
+
+// ended returns how many connections of the case's own have ended for one of these reasons; without any, how many for whatever
+// reason.
+func (p *patient) ended(reasons ...string) int {
+	p.f.Helper()
+	var labels []string
+	for _, reason := range reasons {
+		labels = append(labels, `reason="`+reason+`"`)
+	}
+	return p.own("parley_connections_closed_total", labels...)
+}
+
+// awaitEnded waits until so many have ended for one of these reasons, or for whatever reason, and then nobody else.
+func (p *patient) awaitEnded(n int, reasons ...string) {
+	p.f.Helper()
+	p.f.eventually(fmt.Sprintf("%d have ended for %v", n, reasons), func() bool { return p.ended(reasons...) >= n })
+	if got := p.ended(reasons...); got != n {
+		p.f.Errorf("%d have ended for %v, want %d", got, reasons, n)
+	}
 }
 
 // examine notes how the daemon is before the fault, once it has served somebody.
@@ -141,11 +166,24 @@ func (p *patient) checkCanary(flight, witness daemontest.Flight) {
 		return
 	}
 	p99, plain := daemontest.Quantile(flight.Echoes, .99), daemontest.Quantile(witness.Echoes, .99)
-	f.figure("99 % of the canary's echoes within", "%v", p99)
-	if p99 >= canaryP99 && p99 >= plain+canaryP99 {
-		f.Errorf("99 %% of the canary's echoes took up to %v, want less than %v; those of a plain echo %v", p99, canaryP99, plain)
+	if len(flight.Echoes) >= 100 { // Fewer say nothing about 99 %.
+		f.figure("99 % of the canary's echoes within (of a plain echo's)", "%s", fmt.Sprintf("%v (%v)", rounded(p99), rounded(plain)))
+	}
+	bound := boundBeside(plain)
+	slow := 0
+	for _, took := range flight.Echoes {
+		if took >= bound {
+			slow++
+		}
+	}
+	if slow > max(2, len(flight.Echoes)/100) { // Two late ones of fewer than 200 say nothing yet.
+		f.Errorf("%d of %d of the canary's echoes took %v or more", slow, len(flight.Echoes), bound)
 	}
 }
+
+// boundBeside returns what 99 % of a healthy client's messages may take at most when those of a plain echo took plain: on a machine
+// that is busy with other things, that is late as well.
+func boundBeside(plain time.Duration) time.Duration { return canaryP99 + 2*plain }
 
 // checkBack waits until goroutines and files are back where they were.
 func (p *patient) checkBack() {

@@ -95,7 +95,7 @@ func newConn(l *Listener, a arrival) *conn {
 		began:  l.srv.now(),
 	}
 	if l.TLS != nil {
-		c.t = &secured{transport: a.t, config: l.TLS}
+		c.t = &secured{transport: a.t, config: l.TLS, turns: l.srv.turns}
 	}
 	switch {
 	case !a.from.IsValid():

@@ -58,31 +58,40 @@ func (c *conn) free(how func()) {
 
 // linger reads and throws away what the client still sends, until it ends its side or enough was waited for it.
 func (c *conn) linger() {
-	rest := &discarder{c, lingerBytes}
-	timeout := lingerTimeout
+	rest := &discarder{c: c, left: lingerBytes, timeout: lingerTimeout, began: c.ln.srv.now()}
 	if !c.welcomed {
-		timeout = shortLingerTimeout
+		rest.timeout = shortLingerTimeout
 	}
-	began := c.ln.srv.now()
-	by := began + int64(timeout)
 	for {
+		by := rest.by()
 		c.t.setReadDeadline(c.ln.srv.at(by))
 		// The drain is looked at after that, because Shutdown sets the deadline too, after it has published the drain.
-		if d := c.ln.srv.drain.Load(); d != nil && max(d.began, began)+d.linger < by {
-			by = max(d.began, began) + d.linger
+		if rest.by() < by {
 			continue
 		}
 		err := c.t.receive(rest)
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.ln.srv.now() >= by {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.ln.srv.now() >= rest.by() {
 			return
 		}
 	}
 }
 
-// A discarder throws away what comes in, as long as it is not too much.
+// A discarder throws away what comes in, as long as it is not too much and not too late: from a client who sends without a pause the
+// transport takes one piece after the other, and looks at no deadline.
 type discarder struct {
-	c    *conn
-	left int
+	c       *conn
+	left    int // bytes
+	timeout time.Duration
+	began   int64
+}
+
+// by is when it is too late. The drain allows less.
+func (d *discarder) by() int64 {
+	by := d.began + int64(d.timeout)
+	if drain := d.c.ln.srv.drain.Load(); drain != nil {
+		by = min(by, max(drain.began, d.began)+drain.linger)
+	}
+	return by
 }
 
 func (d *discarder) take(piece []byte) bool {
@@ -90,5 +99,5 @@ func (d *discarder) take(piece []byte) bool {
 		d.c.received.Store(d.c.received.Load() + uint64(len(piece)))
 	}
 	d.left -= len(piece)
-	return d.left > 0
+	return d.left > 0 && d.c.ln.srv.now() < d.by()
 }

@@ -20,6 +20,7 @@ import (
 type secured struct {
 	transport // below
 	config    *tls.Config
+	turns     turns // shared by all
 
 	// Static once the handshake is over.
 	tls    *tls.Conn // nil: it has not begun
@@ -34,6 +35,13 @@ type secured struct {
 	r       receiver
 	err     error
 }
+
+// turns are for the work of handshakes, which is a thousand times that of a message: with more of them at it than there are processors,
+// a storm of new clients would keep those who are there waiting. Whoever waits for the client has no turn.
+type turns chan struct{}
+
+func (t turns) take()     { t <- struct{}{} }
+func (t turns) giveBack() { <-t }
 
 // errNoRecord says that more has to come until there is a message. To a tls.Conn it is as a timeout, after which it
 // goes on where it was.
@@ -56,6 +64,8 @@ func (s *secured) handshake(local, remote net.Addr, wait func(receiver) error) e
 	if err := s.await(wait); err != nil {
 		return err
 	}
+	s.turns.take()
+	defer s.turns.giveBack()
 	s.tls = tls.Server(records{s, local, remote, wait}, s.config)
 	if err := s.tls.Handshake(); err != nil {
 		return err
@@ -164,11 +174,19 @@ func (s *secured) await(wait func(receiver) error) error {
 // Read returns what has come. It waits for more as long as the handshake lasts, and returns errNoRecord later.
 func (r records) Read(b []byte) (int, error) {
 	s := r.secured
-	if len(s.in) == 0 && s.shaken && !s.ended {
-		return 0, errNoRecord
-	}
-	if err := s.await(r.wait); err != nil {
-		return 0, err
+	if len(s.in) == 0 {
+		switch {
+		case s.ended:
+			return 0, io.EOF
+		case s.shaken:
+			return 0, errNoRecord
+		}
+		s.turns.giveBack()
+		err := s.await(r.wait)
+		s.turns.take()
+		if err != nil {
+			return 0, err
+		}
 	}
 	s.began = true
 	n := copy(b, s.in)
@@ -177,8 +195,13 @@ func (r records) Read(b []byte) (int, error) {
 }
 
 func (r records) Write(b []byte) (int, error) {
+	if r.shaken {
+		return r.transport.send(b)
+	}
+	r.turns.giveBack() // It may have to wait, for a client who does not read.
+	defer r.turns.take()
 	n, err := r.transport.send(b)
-	if err != nil && !r.shaken {
+	if err != nil {
 		r.below = err
 	}
 	return n, err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -154,7 +155,7 @@ func TestTLS_looks(t *testing.T) {
 	})
 }
 
-// A handshake that stalls, wherever, is cut at its time, and holds up nobody.
+// A handshake that stalls, wherever, is cut at its time, and holds up nobody: also more of them than may work at a time.
 func TestTLS_stalls(t *testing.T) {
 	for name, stall := range map[string]func(*client){
 		"at once":              func(*client) {},
@@ -169,21 +170,28 @@ func TestTLS_stalls(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				s := serve(t, overPipe, echo(""), secured(serverTLS))
 				began := time.Now()
-				stalled := s.dial()
-				go stall(stalled)
+				stalled := make([]*client, runtime.GOMAXPROCS(0)+1)
+				for i := range stalled {
+					stalled[i] = s.dial()
+					go stall(stalled[i])
+				}
 				time.Sleep(time.Second)
 				other := s.dial()
 				other.speaks(clientTLS)
 				other.send("a\n")
 				other.want("a")
 				wantAfter(t, began, time.Second)
-				if name == "not reading an alert" {
-					s.wantEnd(server.BadTLS) // There is none to be read.
-					return
+				for range stalled {
+					if name == "not reading an alert" {
+						s.wantEnd(server.BadTLS) // There is none to be read.
+						continue
+					}
+					s.wantEnd(server.HandshakeTimeout)
+					wantAfter(t, began, handshakeTimeout)
 				}
-				s.wantEnd(server.HandshakeTimeout)
-				wantAfter(t, began, handshakeTimeout)
-				stalled.Close()
+				for _, c := range stalled {
+					c.Close()
+				}
 			})
 		})
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ type Server struct {
 	stopAccept  context.CancelFunc
 	finished    chan handler.Finished
 	portable    bool
+	turns       turns
 
 	durations, handshakes *prometheus.HistogramVec
 
@@ -89,6 +91,7 @@ func New(c Config) *Server {
 	durations, handshakes := newHistograms()
 	s := &Server{
 		portable:     c.Portable,
+		turns:        make(turns, runtime.GOMAXPROCS(0)),
 		log:          c.Log,
 		logMessages:  c.LogMessages,
 		name:         c.Name,

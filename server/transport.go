@@ -126,13 +126,14 @@ func (s *stream) receiveHolding(r receiver) error {
 	}
 }
 
-// writeSlices is how many times within the write timeout send looks whether the peer has taken anything: a write that
-// timed out tells how much it took, not when. So the timeout is met within a quarter.
+// writeSlices is how many slices of the write timeout there are; every two, send looks whether the peer has taken anything. A
+// write that timed out tells how much it took, not when, which may be two slices ago, and the end is noticed up to two slices late.
+// So the timeout is met within a quarter.
 //
 // It looks at the system's queue too. A peer that reads 10 KiB/s opens its window by 64 KiB at a time, and the system
 // takes more only when some of that have made room; so for longer than the timeout there may be no sign of it but
 // the queue growing shorter.
-const writeSlices = 8
+const writeSlices = 16
 
 func (s *stream) send(b []byte) (int, error) {
 	if s.writeTimeout == 0 {

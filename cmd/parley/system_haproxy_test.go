@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"parley/faults/daemontest"
 )
 
 // haproxyConfig is what we ship for it.
@@ -23,8 +25,8 @@ func TestHAProxy(t *testing.T) {
 	must(t, err)
 	within := readmeNetwork(t)
 	in := func(words ...string) *exec.Cmd {
-		variables := slices.IndexFunc(words, func(word string) bool { return !variable.MatchString(word) })
-		return command(slices.Concat(words[:variables], within, words[variables:])...)
+		variables, words := daemontest.SplitVariables(words)
+		return command(slices.Concat(variables, within, words)...)
 	}
 	for _, address := range []string{"192.0.2.11", "192.0.2.12", "192.0.2.13"} {
 		launch(t, in("ip", "address", "add", address, "dev", "lo")).exits(0)

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+
+	"parley/faults/daemontest"
 )
 
 // The files that we ship for proxies that say who the client is.
@@ -39,8 +41,8 @@ func newProxyNetwork(t *testing.T) *proxyNetwork {
 
 // in returns a program that runs there.
 func (n *proxyNetwork) in(words ...string) *exec.Cmd {
-	variables := slices.IndexFunc(words, func(word string) bool { return !variable.MatchString(word) })
-	return command(slices.Concat(words[:variables], n.within, words[variables:])...)
+	variables, words := daemontest.SplitVariables(words)
+	return command(slices.Concat(variables, n.within, words)...)
 }
 
 // serve starts a daemon on an address there.

@@ -43,6 +43,13 @@ func Fly(address string) *Canary {
 	return c
 }
 
+// P99 is what 99 % of its echoes so far took at most.
+func (c *Canary) P99() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Quantile(slices.Clone(c.echoes), .99)
+}
+
 // Land ends the flight, and returns what was seen.
 func (c *Canary) Land() Flight {
 	c.cancel()

@@ -32,8 +32,11 @@ func Connect(address string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{conn, bufio.NewReader(conn)}, nil
+	return NewClient(conn), nil
 }
+
+// NewClient converses over a connection that there is already.
+func NewClient(conn net.Conn) *Client { return &Client{conn, bufio.NewReader(conn)} }
 
 // Dial is Connect in a test, at the end of which the connection is closed.
 func Dial(t testing.TB, address string) *Client {

@@ -41,7 +41,7 @@ func AwaitDaemon(p *Process) *Daemon {
 	d := &Daemon{Process: p}
 	p.t.Cleanup(func() {
 		if p.t.Failed() {
-			p.t.Logf("%v\nstdout:\n%s\nstderr:\n%s", p.Cmd, p.Stdout.Tail(), p.Stderr.Tail())
+			p.t.Logf("%v\nstdout:\n%s\nstderr:\n%s", p.Cmd, Tail(p.Stdout.String()), Tail(p.Stderr.String()))
 		}
 	})
 	d.ReadLog(p.Stdout)
@@ -102,8 +102,8 @@ func (d *Daemon) Stop() {
 	d.Exits(0)
 }
 
-// adminClient keeps no connections, which would be files of the daemon.
-var adminClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}
+// adminClient keeps its connection to each daemon: one that is closed is a goroutine of net/http's for half a second more.
+var adminClient = &http.Client{Transport: new(http.Transport), Timeout: Patience}
 
 // Get asks the admin side.
 func (d *Daemon) Get(path string) (status int, body string) {

@@ -22,9 +22,15 @@ const Patience = 30 * time.Second
 // Eventually waits until condition holds, and fails the test if that takes longer than Patience.
 func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(Patience); !condition(); time.Sleep(2 * time.Millisecond) {
+	EventuallyWithin(t, Patience, what, condition)
+}
+
+// EventuallyWithin is Eventually for what takes its time.
+func EventuallyWithin(t testing.TB, within time.Duration, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(within); !condition(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", Patience, what)
+			t.Fatalf("not within %v: %s", within, what)
 		}
 	}
 }
@@ -64,10 +70,9 @@ func (tr *Transcript) String() string {
 	return tr.text.String()
 }
 
-// Tail returns the end of it, which is most often enough for whoever reads why a test failed.
-func (tr *Transcript) Tail() string {
+// Tail returns the end of a text that may be long: most often enough for whoever reads why a test failed.
+func Tail(s string) string {
 	const enough = 8 << 10
-	s := tr.String()
 	if len(s) > enough {
 		return "...\n" + s[len(s)-enough:]
 	}

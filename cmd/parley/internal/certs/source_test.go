@@ -25,14 +25,14 @@ import (
 	"parley/cmd/parley/internal/certs"
 )
 
-// write writes a self-signed certificate of this name, and its key, and returns the certificate.
-func write(t *testing.T, f certs.Files, name string) *x509.Certificate {
+// write writes a self-signed certificate of this name, and its key.
+func write(t *testing.T, f certs.Files, name string) {
 	t.Helper()
-	return writeValid(t, f, name, time.Unix(0, 0), time.Now().AddDate(100, 0, 0))
+	writeValid(t, f, name, time.Unix(0, 0), time.Now().AddDate(100, 0, 0))
 }
 
 // writeValid writes one that is valid for that time.
-func writeValid(t *testing.T, f certs.Files, name string, from, to time.Time) *x509.Certificate {
+func writeValid(t *testing.T, f certs.Files, name string, from, to time.Time) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -46,9 +46,6 @@ func writeValid(t *testing.T, f certs.Files, name string, from, to time.Time) *x
 	must(t, err)
 	save(t, f.Cert, "CERTIFICATE", der)
 	save(t, f.Key, "PRIVATE KEY", private)
-	cert, err := x509.ParseCertificate(der)
-	must(t, err)
-	return cert
 }
 
 func save(t *testing.T, name, kind string, der []byte) {
