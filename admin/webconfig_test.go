@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -65,11 +64,12 @@ basic_auth_users: { ada: $2a$04$wrKAxr9wOzzB19wRgaKn5u/OPNwNy8WbEL6xVqHVrFVV7hVO
 			transport := &http.Transport{
 				TLSClientConfig:   &tls.Config{RootCAs: roots},
 				ForceAttemptHTTP2: http2,
-				Dial:              func(string, string) (net.Conn, error) { return dial() },
+				DialContext:       func(context.Context, string, string) (net.Conn, error) { return dial() },
 			}
 			defer transport.CloseIdleConnections()
 			client := &http.Client{Transport: transport, Timeout: time.Minute}
-			ask := func(target, user, password string) *http.Response {
+			// ask returns the answer, of one that goes on and on the first line.
+			ask := func(target, user, password string) answer {
 				t.Helper()
 				request, err := http.NewRequestWithContext(t.Context(), "GET", "https://localhost:12001"+target, nil)
 				if err != nil {
@@ -82,27 +82,26 @@ basic_auth_users: { ada: $2a$04$wrKAxr9wOzzB19wRgaKn5u/OPNwNy8WbEL6xVqHVrFVV7hVO
 				if err != nil {
 					t.Fatal(err)
 				}
-				t.Cleanup(func() { response.Body.Close() })
-				return response
+				defer response.Body.Close()
+				body, err := bufio.NewReader(response.Body).ReadString('\n')
+				if err != nil {
+					t.Errorf("%s of the %s: %v", target, name, err)
+				}
+				return answer{response, body}
 			}
 			for _, target := range []string{"/", "/clients", "/events", "/metrics", "/healthz"} {
 				for _, who := range [][2]string{{"", ""}, {"ada", "wrong"}, {"eve", "parley"}} {
-					got := ask(target, who[0], who[1])
-					body, _ := io.ReadAll(got.Body)
-					if got.StatusCode != 401 || string(body) != "Unauthorized\n" {
-						t.Errorf("%s of the %s as %q: %v %q", target, name, who, got.Status, body)
+					if got := ask(target, who[0], who[1]); got.StatusCode != 401 || got.body != "Unauthorized\n" {
+						t.Errorf("%s of the %s as %q: %v %q", target, name, who, got.Status, got.body)
 					}
 				}
 				got := ask(target, "ada", "parley")
 				if got.StatusCode != 200 || (got.ProtoMajor == 2) != http2 {
 					t.Errorf("%s of the %s: %v %v", target, name, got.Proto, got.Status)
 				}
-				if target == "/events" {
-					if line, err := bufio.NewReader(got.Body).ReadString('\n'); line != "retry: 1000\n" {
-						t.Errorf("the first event is %q, %v", line, err)
-					}
+				if target == "/events" && got.body != "retry: 1000\n" {
+					t.Errorf("the first event is %q", got.body)
 				}
-				got.Body.Close()
 			}
 		}
 	}
