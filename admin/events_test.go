@@ -36,7 +36,10 @@ func (s *site) watchAt(target string, header ...string) *viewer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { response.Body.Close() })
+	s.t.Cleanup(func() {
+		conn.Close() // Or else the body would be read to its end.
+		response.Body.Close()
+	})
 	return &viewer{s.t, conn, response, bufio.NewReader(response.Body)}
 }
 
