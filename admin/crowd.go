@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"slices"
@@ -63,6 +64,18 @@ func (c *crowd) update(conn net.Conn, state http.ConnState) (victim net.Conn) {
 		c.visitors = slices.Delete(c.visitors, 0, 1)
 	}
 	return victim
+}
+
+// introduce is the server's ConnContext hook: it has requests know their connection.
+func (c *crowd) introduce(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, visitorKey{}, func() { c.track(conn, http.StateActive) })
+}
+
+type visitorKey struct{}
+
+// stirs returns what is to be called when the visitor who sent r has taken something of an answer that goes on and on.
+func stirs(r *http.Request) func() {
+	return r.Context().Value(visitorKey{}).(func())
 }
 
 // dismiss closes the connections that have not sent a request, and those yet to

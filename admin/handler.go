@@ -12,7 +12,7 @@ import (
 )
 
 // newHandler returns the endpoints.
-func newHandler(opts Options) http.Handler {
+func newHandler(opts Options, news *newsroom) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metricsHandler(opts.Gatherer, opts.Log))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -26,6 +26,10 @@ func newHandler(opts Options) http.Handler {
 		}
 	})
 	mux.Handle("GET /{$}", newPage(opts))
+	if news != nil {
+		mux.Handle("GET /clients", &clients{board: news.board})
+		mux.Handle("GET /events", events{news})
+	}
 	if opts.Pprof { // its handlers move the write deadline by what they are asked to record
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

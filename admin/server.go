@@ -29,12 +29,21 @@ type Options struct {
 	Log       *zap.Logger         // nil: no log
 	Version   string              // shown on the page
 	Listeners []Listener          // shown on the page
+
+	Roster  Roster   // what /clients and /events show; nil: they are not there
+	Name    string   // of the service, as its greeting says it
+	Reasons []string // the words for why a connection ended
 }
 
 // Listener is what the page says of one.
 type Listener struct {
 	Name string // what listens where, as in echo://127.0.0.1:12000
 	Try  string // a command line that converses with it; "": none
+
+	Handler   string
+	Wire      string
+	Addresses []string // that were opened
+	TLS       bool
 }
 
 // Server serves the endpoints on the listeners that [Server.Serve] is given,
@@ -42,6 +51,7 @@ type Listener struct {
 type Server struct {
 	http  *http.Server
 	crowd crowd
+	news  *newsroom // nil: there is no roster
 }
 
 // New returns a server that does not serve yet.
@@ -56,8 +66,11 @@ func New(opts Options) *Server {
 		opts.Log = zap.NewNop()
 	}
 	s := new(Server)
+	if opts.Roster != nil {
+		s.news = newNewsroom(newBoard(opts))
+	}
 	s.http = &http.Server{
-		Handler:                      newHandler(opts),
+		Handler:                      newHandler(opts, s.news),
 		DisableGeneralOptionsHandler: true, // OPTIONS is answered as any other method
 		ReadHeaderTimeout:            headerTimeout,
 		ReadTimeout:                  readTimeout,
@@ -65,12 +78,16 @@ func New(opts Options) *Server {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaderBytes,
 		ConnState:                    s.crowd.track,
+		ConnContext:                  s.crowd.introduce,
 	}
 	// Nothing that net/http reports is worth more: it is about visitors, or
 	// about accept errors, which end by themselves. The only error is an
 	// unknown level.
 	s.http.ErrorLog, _ = zap.NewStdLogAt(opts.Log, zapcore.DebugLevel)
 	s.http.RegisterOnShutdown(s.crowd.dismiss)
+	if s.news != nil {
+		s.http.RegisterOnShutdown(s.news.close)
+	}
 	return s
 }
 
@@ -88,6 +105,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close() // the listeners are closed already
+	}
+	if s.news != nil {
+		s.news.close() // once more, as net/http did so on a goroutine of its own
+		s.news.work.Wait()
 	}
 	return err
 }

@@ -130,18 +130,19 @@ func (l *Listener) trusts(addr netip.Addr) bool {
 }
 
 // forget takes a connection that is closed off the books.
-func (s *Server) forget(c *conn) {
+func (s *Server) forget(c *conn, leaver member) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := c.ln
 	delete(s.conns, c)
-	l.tally.add(c.traffic())
+	s.leavers.add(leaver)
+	l.tally.add(leaver.traffic)
 	if c.refused {
 		s.refused--
 		return
 	}
 	l.tally.active--
-	l.tally.closed[c.ending.Load().reason]++
+	l.tally.closed[leaver.reason]++
 }
 
 // logRefused says at most once a second that connections are turned away; how many it is, the metrics say.
@@ -164,9 +165,11 @@ func (s *Server) logRefused(c *conn, reason Reason) {
 func (c *conn) dismiss() {
 	c.tell(c.ending.Load().reason)
 	c.t.close()
-	c.ln.tally.duration.Observe(float64(c.ln.srv.now()-c.began) / 1e9)
+	leaver := c.leaver()
+	c.ln.tally.duration.Observe(float64(leaver.ended-c.began) / 1e9)
 	c.ln.srv.mu.Lock()
-	c.ln.tally.add(c.traffic())
+	c.ln.srv.leavers.add(leaver)
+	c.ln.tally.add(leaver.traffic)
 	c.ln.srv.mu.Unlock()
 	c.logEnd()
 }

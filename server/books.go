@@ -22,8 +22,9 @@ func (s *Server) keepBooks() {
 // enter takes the connection off the table, counts it and logs it.
 func (c *conn) enter() {
 	s := c.ln.srv
-	c.ln.tally.duration.Observe(float64(s.now()-c.began) / 1e9)
-	s.forget(c)
+	leaver := c.leaver()
+	c.ln.tally.duration.Observe(float64(leaver.ended-c.began) / 1e9)
+	s.forget(c, leaver)
 	c.logEnd()
 	s.conversations.Done()
 }

@@ -62,14 +62,16 @@ type conn struct {
 
 // extras are what a connection has only when somebody has asked for it.
 type extras struct {
-	remote net.Addr // of a client that has no IP address
-	facts  facts    // what the handshake has told
+	remote net.Addr // of a client that has no IP address, or of the proxy that is to name it
+	facts  *facts   // what the handshake has told; nil: nothing. Static once it is over
 
 	mu         sync.Mutex
 	ctx        context.Context
 	cancel     context.CancelFunc
 	logger     *zap.Logger
 	registered *registration // nil until the client says who it is
+
+	said atomic.Pointer[string] // the start of the last message, where messages are logged; nil: none
 
 	started sync.WaitGroup // goroutines of Go
 }
@@ -95,8 +97,14 @@ func newConn(l *Listener, a arrival) *conn {
 	if l.TLS != nil {
 		c.t = &secured{transport: a.t, config: l.TLS}
 	}
-	if !a.from.IsValid() {
+	switch {
+	case !a.from.IsValid():
 		c.extras.Store(&extras{remote: a.remote})
+	case l.Proxied:
+		c.extras.Store(&extras{remote: net.TCPAddrFromAddrPort(a.from)})
+	}
+	if l.handshakes {
+		c.stage.Store(approaching)
 	}
 	c.lastActive.Store(c.began)
 	return c
@@ -104,9 +112,10 @@ func newConn(l *Listener, a arrival) *conn {
 
 // The stages of a piece of input.
 const (
-	waiting int32 = iota // there is none
-	last                 // its last message is with the handler
-	more                 // and there are more behind that, so that replies gather
+	waiting     int32 = iota // there is none
+	last                     // its last message is with the handler
+	more                     // and there are more behind that, so that replies gather
+	approaching              // there will be when the handshake is over, and who looks on from outside is not to read what that tells
 )
 
 // welcome prepares a conversation, on the goroutine that accepts or the one of the handshake. The connection's own does none

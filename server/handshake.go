@@ -19,10 +19,19 @@ type facts struct {
 
 // facts returns what is known of the connection.
 func (c *conn) facts() facts {
-	if e := c.extras.Load(); e != nil {
-		return e.facts
+	if e := c.extras.Load(); e != nil && e.facts != nil {
+		return *e.facts
 	}
 	return facts{}
+}
+
+// learn returns the facts, to be added to by the handshake.
+func (c *conn) learn() *facts {
+	e := c.extra()
+	if e.facts == nil {
+		e.facts = new(facts)
+	}
+	return e.facts
 }
 
 // fields are the facts as log lines have them.
@@ -47,7 +56,7 @@ func (c *conn) approach() {
 		if !returned {
 			c.panicked(recover())
 		}
-		c.ln.srv.approached()
+		c.approached()
 		go c.serve()
 	}()
 	err := c.shakeHands()
@@ -63,11 +72,14 @@ func (c *conn) approach() {
 	returned = true
 }
 
-// approached notes that a handshake is over, well or not.
-func (s *Server) approached() {
+// approached notes that the handshake is over, well or not.
+func (c *conn) approached() {
+	c.stage.Store(waiting)
+	s := c.ln.srv
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handshaking--
+	s.handshaken++
 }
 
 // shakeHands does what comes before the conversation, within the handshake timeout.

@@ -21,6 +21,7 @@ type ListenerConfig struct {
 	HandlerName string          // what its handler is called in the greeting, in metrics and log lines
 	Handler     handler.Handler // who answers
 	Wire        protocol.Wire   // how greeting, messages and errors are written; nil: text
+	WireName    string          // what that is called in the roster; empty: left out
 	Greeting    bool            // tell each client its ID first
 	Flush       time.Duration   // how long a client that has never sent a newline stays quiet until that ends its message; 0: for ever
 	Limits      Limits

@@ -14,10 +14,12 @@ import (
 // loggedBytes is how much of a message the log shows.
 const loggedBytes = 256
 
-// logMessage shows what a client said.
+// logMessage shows what a client said, and keeps the start of it for the roster.
 //
 //go:noinline
 func (c *conn) logMessage(msg []byte) {
+	said := string(msg[:min(len(msg), loggedBytes+1)])
+	c.extra().said.Store(&said)
 	c.ln.srv.log.Info("message", zap.Uint64("clientid", c.id), zap.String("peer", c.peer()),
 		zap.String("message", printable(msg)))
 }

@@ -126,7 +126,7 @@ func (c *conn) readHeader() error {
 		return err
 	}
 	if client.IsValid() {
-		c.extra().facts.via = c.peer()
+		c.learn().via = c.peer()
 		c.remote, c.local = client, net.TCPAddrFromAddrPort(reached)
 	}
 	if reason, refused := c.ln.srv.introduce(c); refused {

@@ -194,7 +194,7 @@ func (c *conn) secure(s *secured) error {
 		return c.insecure(s, err)
 	}
 	state := s.tls.ConnectionState()
-	f := &c.extra().facts
+	f := c.learn()
 	f.tls = strings.TrimPrefix(tls.VersionName(state.Version), "TLS ")
 	f.sni, f.alpn = start(state.ServerName), start(state.NegotiatedProtocol)
 	if len(state.PeerCertificates) > 0 {

@@ -21,6 +21,7 @@ var ErrServerClosed = errors.New("server closed")
 type Config struct {
 	Log           *zap.Logger // nil: nothing is logged
 	LogMessages   bool        // log each message that comes in
+	RosterClosed  int         // of the connections that have closed, how many of the last the roster keeps; 0: none
 	LogRate       int         // log lines a second for each reason of an end that is not the usual one, ten times as many at once; the others are counted; 0: all are written
 	Name          string      // the host or pod, as the greeting says it; empty: left out
 	MaxConns      int         // connections at a time over all listeners; 0: no bound
@@ -45,6 +46,8 @@ type Server struct {
 	durations, handshakes *prometheus.HistogramVec
 
 	drain atomic.Pointer[drain] // nil until Shutdown
+
+	registrations atomic.Uint64 // how often clients have said who they are, when it was news
 
 	// Throttles of log lines.
 	endings      [numReasons]*throttle // of connections that ended for this reason; nil: all are written
@@ -71,6 +74,8 @@ type Server struct {
 	handshaking int // connections on their way to a conversation
 	conns       map[*conn]struct{}
 	tallies     []*tally
+	leavers     leavers
+	handshaken  uint64 // handshakes that have ended
 	sockets     map[acceptor]struct{}
 	hangups     *hangups // nil: no listener has the fast transport
 }
@@ -97,6 +102,7 @@ func New(c Config) *Server {
 		failures:     newThrottle(1, 1, nil),
 		durations:    durations,
 		handshakes:   handshakes,
+		leavers:      leavers{most: c.RosterClosed},
 		quota:        quota{max: c.MaxConns, maxPerIP: c.MaxConnsPerIP},
 		conns:        make(map[*conn]struct{}),
 		sockets:      make(map[acceptor]struct{}),

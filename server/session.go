@@ -128,6 +128,7 @@ func (c *conn) Register(name, email string) {
 	}
 	e.registered = r
 	e.mu.Unlock()
+	c.ln.srv.registrations.Add(1)
 	if r.changes <= loggedChanges {
 		c.Logger().Info("client registered", r.fields()...)
 	}
@@ -155,10 +156,13 @@ func start(text string) string {
 
 // registration returns who the client said it is; nil when it did not.
 func (c *conn) registration() *registration {
-	e := c.extras.Load()
-	if e == nil {
-		return nil
+	if e := c.extras.Load(); e != nil {
+		return e.registration()
 	}
+	return nil
+}
+
+func (e *extras) registration() *registration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.registered

@@ -119,6 +119,7 @@ func (d *daemon) open(listeners []config.Listener) error {
 		MaxConns:      int(d.cfg.MaxConns),
 		MaxConnsPerIP: int(d.cfg.MaxConnsPerIP),
 		AcceptRate:    d.cfg.AcceptRate,
+		RosterClosed:  256,
 		Portable:      d.cfg.Transport == config.TransportPortable,
 	})
 	var err error
@@ -144,6 +145,7 @@ func (d *daemon) open(listeners []config.Listener) error {
 			HandlerName: l.Handler,
 			Handler:     h,
 			Wire:        protocol.Wires[l.Wire],
+			WireName:    l.Wire,
 			Greeting:    l.Greeting,
 			Flush:       l.Flush,
 			Limits:      limits(l),
@@ -222,9 +224,14 @@ func (d *daemon) openAdmin(gatherer prometheus.Gatherer) {
 		Pprof:    d.cfg.AdminPprof,
 		Log:      d.log,
 		Version:  thisBuild().version,
+		Roster:   d.srv.Roster(),
+		Name:     d.cfg.Name,
+	}
+	for _, reason := range server.Reasons() {
+		options.Reasons = append(options.Reasons, reason.String())
 	}
 	for _, s := range d.serving {
-		options.Listeners = append(options.Listeners, admin.Listener{Name: s.config.Label, Try: s.try()})
+		options.Listeners = append(options.Listeners, s.shown())
 	}
 	d.admin = admin.New(options)
 }

@@ -19,18 +19,20 @@ import (
 
 // imports has every package of the module and those of it that it may import. Tests may import what they like.
 //
-//	cmd -> config, server, admin, client; server -> handler -> protocol; client -> protocol
+//	cmd -> config, server, admin, client; server -> handler -> protocol; client -> protocol;
+//	server, admin, cmd -> roster
 var imports = map[string][]string{
-	"admin":                       {},
+	"admin":                       {"roster"},
 	"client":                      {"protocol"},
-	"cmd/parley":                  {"admin", "client", "cmd/parley/internal/certs", "cmd/parley/internal/logging", "config", "handler", "protocol", "server"},
+	"cmd/parley":                  {"admin", "client", "cmd/parley/internal/certs", "cmd/parley/internal/logging", "config", "handler", "protocol", "roster", "server"},
 	"cmd/parley/internal/certs":   {},
 	"cmd/parley/internal/logging": {},
 	"config":                      {},
 	"handler":                     {"protocol"},
 	"handler/handlertest":         {"handler", "protocol", "server"},
 	"protocol":                    {},
-	"server":                      {"handler", "protocol"},
+	"roster":                      {},
+	"server":                      {"handler", "protocol", "roster"},
 }
 
 // commandOnly are the arguments, the environment, the signals and the end of the process, by the package that has them: the

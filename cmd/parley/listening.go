@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"parley/admin"
 	"parley/protocol"
 )
 
@@ -79,12 +80,30 @@ func (s serving) addresses() string {
 	return addresses(s.sockets)
 }
 
-func addresses(sockets []net.Listener) string {
+func addresses(sockets []net.Listener) string { return strings.Join(eachAddress(sockets), ", ") }
+
+func eachAddress(sockets []net.Listener) []string {
 	all := make([]string, len(sockets))
 	for i, socket := range sockets {
 		all[i] = socket.Addr().String()
 	}
-	return strings.Join(all, ", ")
+	return all
+}
+
+// shown is what the admin side says of the listener.
+func (s serving) shown() admin.Listener {
+	l := admin.Listener{
+		Name:      s.config.Label,
+		Try:       s.try(),
+		Handler:   s.config.Handler,
+		Wire:      s.config.Wire,
+		Addresses: eachAddress(s.sockets),
+		TLS:       s.certs != nil,
+	}
+	if s.config.FirstPort != s.config.LastPort && s.handed == 0 {
+		l.Addresses = []string{s.addresses()} // A range in short.
+	}
+	return l
 }
 
 // fields are what the log says of a listener at the start.

@@ -1,0 +1,69 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"parley/roster"
+)
+
+// clients answers /clients.
+type clients struct {
+	*board
+	one sync.Mutex // Pages are made one at a time, so that, however many are asked for, a core is left for the service.
+}
+
+func (c *clients) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q, err := roster.Parse(r.URL.Query(), c.words)
+	if err != nil {
+		reply(w, http.StatusBadRequest, err.Error()+"\n")
+		return
+	}
+	body, tag := c.answer(q, r.Header.Get("If-None-Match"))
+	header := w.Header()
+	header.Set("Cache-Control", "no-cache") // It may be kept, and be shown again if a 304 says so.
+	header.Set("ETag", tag)
+	if body == nil {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	header.Set("Content-Type", "application/json")
+	_, _ = w.Write(body)
+}
+
+// answer returns the page that q asks for and its tag; no page if the tag is among those that the visitor has.
+func (c *clients) answer(q roster.Query, have string) (body []byte, tag string) {
+	c.one.Lock()
+	defer c.one.Unlock()
+	tag = c.tag(q) // Before the page is made: if it is too old for that, the visitor gets the same page once more.
+	if tagged(have, tag) {
+		return nil, tag
+	}
+	return append(encode(c.page(q)), '\n'), tag
+}
+
+// tag is another one whenever the answer to q is, but for how time passes.
+func (c *clients) tag(q roster.Query) string {
+	sum := fnv.New128a()
+	_, _ = fmt.Fprintf(sum, "%s %t %+v %+q", c.epoch, c.draining(), c.roster.Stamp(), fmt.Sprintf("%+v", q))
+	return fmt.Sprintf(`W/"%x"`, sum.Sum(nil))
+}
+
+// tagged reports whether an If-None-Match names the tag.
+func tagged(have, tag string) bool {
+	return slices.ContainsFunc(strings.Split(have, ","), func(t string) bool { return strings.TrimSpace(t) == tag })
+}
+
+// encode writes a type of package roster.
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // Nothing in there is without a form in JSON.
+	}
+	return b
+}
