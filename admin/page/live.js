@@ -7,7 +7,8 @@ class Live {
   static patience = 8_000; // ms that an answer may take
   static again = 1000; // ms until the next try
 
-  // ask returns the query; answered and happened take what comes; changed is called when state is another one.
+  // ask returns the query; answered and happened take what comes, and answered returns whether it was of use; changed is called when
+  // state is another one.
   constructor({ ask, answered, happened, changed }) {
     Object.assign(this, { ask, answered, happened, changed });
     this.state = "connecting"; // connecting, live, asking (no events), ending, lost
@@ -72,6 +73,12 @@ class Live {
     this.epoch = epoch;
   }
 
+  // anew asks for an answer even if it were the same as the one before.
+  anew(apart) {
+    this.etag = undefined;
+    this.refresh(apart);
+  }
+
   // refresh asks at the earliest `apart` ms after the question before. One question is under way at a time.
   refresh(apart) {
     const at = this.lastAsked + apart;
@@ -95,10 +102,10 @@ class Live {
       const response = await fetch(`clients?${query}`, { headers, cache: "no-store", signal: AbortSignal.timeout(Live.patience) });
       if (response.ok) {
         const answer = await response.json();
-        this.etag = response.headers.get("ETag");
-        this.query = query;
         if (this.epoch !== answer.epoch) this.meet(answer.epoch);
-        this.answered(answer, query);
+        const used = this.answered(answer, query);
+        this.etag = used ? response.headers.get("ETag") : undefined;
+        this.query = query;
       } else if (response.status !== 304) {
         const said = (await response.text()).split("\n", 1)[0];
         throw new Error(`${response.status} ${said || response.statusText}`);

@@ -17,7 +17,7 @@ const live = new Live({ ask: question, answered: showAnswer, happened: showEvent
 // look asks for what the viewer wants to see, which a pause does not keep from them.
 function look(apart) {
   looking = true;
-  live.refresh(apart);
+  live.anew(apart);
 }
 
 // question is what is asked of /clients: the filter, and the window of the roll.
@@ -29,12 +29,20 @@ function question() {
   return query.toString();
 }
 
+// wanted is a query but for the window.
+function wanted(query) {
+  const q = new URLSearchParams(query);
+  q.delete("offset");
+  q.delete("limit");
+  return q.toString();
+}
+
 function showAnswer(answer, query) {
   if (latest && latest.epoch !== answer.epoch) {
     rates.forget();
     roll.records.clear();
   }
-  if (paused && latest && !looking) return;
+  if (paused && latest && !looking) return false;
   looking = false;
   const first = !latest;
   if (paused && latest) {
@@ -46,11 +54,12 @@ function showAnswer(answer, query) {
   recipesPanel.set(answer.listeners);
   offer(byID("listener"), answer.listeners.map((l) => l.label));
   offer(byID("reason"), Object.keys(answer.totals.closed_by_reason ?? {}).sort());
-  // What was asked before the filter changed is not what is wanted any more.
-  const asked = new URLSearchParams(query);
-  if ((asked.get("q") ?? "") === filter.q && (asked.get("sort") ?? "clientid") === roll.sort) roll.set(answer);
-  showMatched();
   if (first) tick();
+  // What was asked before the filter changed is not what is wanted any more.
+  if (wanted(query) !== wanted(question())) return false;
+  roll.set(answer);
+  showMatched();
+  return true;
 }
 
 function showEvent(event) {

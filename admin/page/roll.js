@@ -41,12 +41,17 @@ class Roll {
     this.records = new Map(); // by place in the list
     this.matched = { open: 0, closed: 0 };
     this.sort = "clientid";
+    this.rowHeight = 44; // px, until the style says it
     this.marks = new Map(); // when a client came, by ID
     this.rows = []; // the nodes, row of place p in p modulo their number
     this.skew = 0; // of the server's clock against ours, ms
     this.makeHead(onSort);
     this.scroller.addEventListener("scroll", () => this.soon(), { passive: true });
-    new ResizeObserver(() => this.soon()).observe(this.scroller);
+    this.scroller.addEventListener("pointerover", explain);
+    new ResizeObserver(() => {
+      this.rowHeight = parseFloat(getComputedStyle(this.scroller).getPropertyValue("--row"));
+      this.soon();
+    }).observe(this.scroller);
   }
 
   makeHead(onSort) {
@@ -97,7 +102,6 @@ class Roll {
 
   // inView is the first place in view, and the one behind the last.
   inView() {
-    this.rowHeight = parseFloat(getComputedStyle(this.scroller).getPropertyValue("--row")) || 44;
     const first = Math.max(0, Math.floor(this.scroller.scrollTop / this.rowHeight));
     return [first, first + Math.ceil(this.scroller.clientHeight / this.rowHeight) + 1];
   }
@@ -167,7 +171,7 @@ class Roll {
       cell.append(main);
       if (more) cell.append(more);
       row.append(cell);
-      return { main, more, cell };
+      return { main, more };
     });
     this.body.append(row);
     return row;
@@ -186,13 +190,15 @@ class Roll {
     const className = `is-${state}${place === this.matched.open && place > 0 ? " first-left" : ""}${place % 2 ? " odd" : ""}`;
     if (row.className !== className) row.className = className;
     columns.forEach((column, i) => {
-      const { main, more, cell } = row.cells_[i];
-      const text = record ? column.show(record, now) : "";
-      setText(main, text);
-      const extra = more && record ? column.more(record, now) : "";
-      if (more) setText(more, extra);
-      const title = extra ? `${text} ${extra}` : text;
-      if (cell.title !== title) cell.title = title;
+      const { main, more } = row.cells_[i];
+      setText(main, record ? column.show(record, now) : "");
+      if (more) setText(more, record ? column.more(record, now) : "");
     });
   }
+}
+
+// explain has a cell say all of what it may have no room for, when the pointer comes there.
+function explain(event) {
+  const cell = event.target.closest("td");
+  if (cell) cell.title = [...cell.children].map((part) => part.textContent).join(" ");
 }

@@ -52,11 +52,14 @@ function span(seconds) {
   return `${Math.floor(seconds / 86400)} d`;
 }
 
-// clock is a time of day here, with the date where that is another day's.
+// clock is a time of day here, with the date where that is another day's. (toLocaleTimeString would take the most of a frame.)
 function clock(time) {
+  const two = (n) => String(n).padStart(2, "0");
   const date = new Date(time);
-  const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString("en-CA")} `;
-  return day + date.toLocaleTimeString("en-GB");
+  const today = new Date();
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} `;
+  const same = date.getDate() === today.getDate() && date.getMonth() === today.getMonth() && date.getFullYear() === today.getFullYear();
+  return `${same ? "" : day}${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
 // caller is what somebody is called in a sentence: by name, else by number.
