@@ -16,6 +16,9 @@ func (l patientListener) Accept() (net.Conn, error) {
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return nil, passingError{err}
 	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // What fails is gone again.
+	}
 	return conn, err
 }
 

@@ -3,6 +3,7 @@ package admin
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"parley/roster"
@@ -25,7 +26,7 @@ type board struct {
 	roster        Roster
 	epoch         string // of this process
 	name, version string
-	listeners     []roster.Listener // without counts, each label once
+	listeners     []roster.Listener // without counts
 	words         roster.Words
 	ready         func() bool
 }
@@ -38,13 +39,7 @@ func newBoard(opts Options) *board {
 		version: opts.Version,
 		ready:   opts.Ready,
 	}
-	at := make(map[string]int)
 	for _, l := range opts.Listeners {
-		if i, known := at[l.Name]; known {
-			b.listeners[i].Addresses = append(b.listeners[i].Addresses, l.Addresses...)
-			continue
-		}
-		at[l.Name] = len(b.listeners)
 		b.listeners = append(b.listeners, roster.Listener{
 			Label:     l.Name,
 			Handler:   l.Handler,
@@ -54,7 +49,9 @@ func newBoard(opts Options) *board {
 			Try:       l.Try,
 		})
 		b.words.Listeners = append(b.words.Listeners, l.Name)
-		b.words.Handlers = append(b.words.Handlers, l.Handler)
+		if !slices.Contains(b.words.Handlers, l.Handler) {
+			b.words.Handlers = append(b.words.Handlers, l.Handler)
+		}
 	}
 	b.words.Reasons = opts.Reasons
 	return b

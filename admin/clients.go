@@ -15,7 +15,8 @@ import (
 // clients answers /clients.
 type clients struct {
 	*board
-	one sync.Mutex // Pages are made one at a time, so that, however many are asked for, a core is left for the service.
+	one     sync.Mutex // Pages are made one at a time, so that, however many are asked for, a core is left for the service.
+	answers answers
 }
 
 func (c *clients) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -33,7 +34,7 @@ func (c *clients) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header.Set("Content-Type", "application/json")
-	_, _ = w.Write(body)
+	c.answers.write(w, body)
 }
 
 // answer returns the page that q asks for and its tag; no page if the tag is among those that the visitor has.
@@ -50,7 +51,7 @@ func (c *clients) answer(q roster.Query, have string) (body []byte, tag string) 
 // tag is another one whenever the answer to q is, but for how time passes.
 func (c *clients) tag(q roster.Query) string {
 	sum := fnv.New128a()
-	_, _ = fmt.Fprintf(sum, "%s %t %+v %+q", c.epoch, c.draining(), c.roster.Stamp(), fmt.Sprintf("%+v", q))
+	_, _ = fmt.Fprintf(sum, "%s %t %+v %+v", c.epoch, c.draining(), c.roster.Stamp(), q)
 	return fmt.Sprintf(`W/"%x"`, sum.Sum(nil))
 }
 

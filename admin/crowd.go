@@ -13,13 +13,14 @@ import (
 //
 // One more than that closes the one that has been still the longest. A
 // limit that keeps newcomers waiting, or turns them away, is what an attacker
-// wants: 128 connections that send their header a byte at a time would hold it,
+// wants: 256 connections that send their header a byte at a time would hold it,
 // and Prometheus would stand outside. This way the newcomer is always let in,
-// and has until 128 others came after it to send a request and to read the
-// answer, an eighth of a second against 1,000 connects a second. Those that no
-// one attacks are far from the limit; an idle one that falls victim is
-// replaced by its client at the next request.
-const MaxConns = 128
+// and has until 256 others came after it to send a request and to read the
+// answer, a quarter of a second against 1,000 connects a second. Those that no
+// one attacks are far from the limit, also with as many viewers of /events as may
+// be, whose browsers have two or three connections each; an idle one that falls
+// victim is replaced by its client at the next request.
+const MaxConns = 256
 
 // crowd keeps the connections of a Server to MaxConns. Its zero value is ready.
 type crowd struct {
@@ -66,14 +67,15 @@ func (c *crowd) update(conn net.Conn, state http.ConnState) (victim net.Conn) {
 	return victim
 }
 
-// introduce is the server's ConnContext hook: it has requests know their connection.
+// introduce is the server's ConnContext hook: requests come to know their connection.
 func (c *crowd) introduce(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, visitorKey{}, func() { c.track(conn, http.StateActive) })
 }
 
 type visitorKey struct{}
 
-// stirs returns what is to be called when the visitor who sent r has taken something of an answer that goes on and on.
+// stirs returns what is to be called when the visitor who sent r has taken a piece of an answer that goes on and on: a connection
+// over which that comes is not still.
 func stirs(r *http.Request) func() {
 	return r.Context().Value(visitorKey{}).(func())
 }

@@ -37,7 +37,7 @@ func newHandler(opts Options, news *newsroom) http.Handler {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return readOnly(mux)
+	return readOnly(newAccess(opts.Hosts).guard(mux))
 }
 
 // readOnly refuses every method but GET and HEAD, on any path, and has the
@@ -48,6 +48,7 @@ func readOnly(next http.Handler) http.Handler {
 		header := w.Header()
 		header.Set("Cache-Control", "no-store")
 		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			header.Set("Allow", "GET, HEAD")
 			header.Set("Connection", "close")

@@ -21,12 +21,17 @@ type Config struct {
 	Name string `env:"PARLEY_NAME" type:"name" doc:"this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's)"`
 
 	// Admin is empty when there is to be no admin side.
-	Admin      string `env:"PARLEY_ADMIN" envDefault:"127.0.0.1:12001" type:"host:port" doc:"where the admin side (metrics, health) is served; off or empty: nowhere"`
+	Admin      string `env:"PARLEY_ADMIN" envDefault:"127.0.0.1:12001" type:"host:port" doc:"where the admin side (metrics, health, who is connected) is served; off or empty: nowhere"`
 	AdminPprof bool   `env:"PARLEY_ADMIN_PPROF" envDefault:"false" doc:"whether the admin side serves /debug/pprof too"`
+
+	AdminHosts     Hosts  `env:"PARLEY_ADMIN_HOSTS" doc:"names under which the admin side is asked for, beside this machine's, addresses and names that nobody else can have; *: whatever name"`
+	AdminWebConfig string `env:"PARLEY_ADMIN_WEB_CONFIG" type:"file" doc:"a web config file of Prometheus's exporters, for TLS and basic auth on the admin side; empty: neither"`
+
+	RosterClosed int64 `env:"PARLEY_ROSTER_CLOSED" envDefault:"256" doc:"how many of the last connections that closed the admin side shows, up to 10000; 0: none"`
 
 	LogFormat   LogFormat     `env:"PARLEY_LOG_FORMAT" envDefault:"auto" doc:"how log lines look; auto: console on a terminal, else json"`
 	LogLevel    zapcore.Level `env:"PARLEY_LOG_LEVEL" envDefault:"info" type:"debug|info|warn|error" doc:"the least severe log lines to write"`
-	LogMessages bool          `env:"PARLEY_LOG_MESSAGES" envDefault:"false" doc:"whether what clients send is logged"`
+	LogMessages bool          `env:"PARLEY_LOG_MESSAGES" envDefault:"false" doc:"whether what clients send is logged, and the last message of each shown on the admin side"`
 	LogRate     int64         `env:"PARLEY_LOG_RATE" envDefault:"10" doc:"log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit"`
 
 	Transport Transport `env:"PARLEY_TRANSPORT" envDefault:"auto" doc:"how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system"`
@@ -84,6 +89,10 @@ const maxMessage Bytes = 1 << 30
 // maxBuffer bounds SendBuffer and ReceiveBuffer: twice that is what a socket option can say at most.
 const maxBuffer Bytes = 1 << 30
 
+// maxRosterClosed bounds RosterClosed: who is shown the roster has all of them copied, under a lock that connections
+// come and go by.
+const maxRosterClosed = 10_000
+
 // maxName is the longest host name of DNS; a greeting has no use for a longer one.
 const maxName = 253
 
@@ -104,6 +113,10 @@ func (c *Config) settle() []error {
 	} else if first != last {
 		err := errors.New("the admin side has one port, not a range")
 		faults = append(faults, env.ParseError{Name: "Admin", Err: err})
+	}
+	if c.RosterClosed > maxRosterClosed {
+		err := fmt.Errorf("at most %d are kept", maxRosterClosed)
+		faults = append(faults, env.ParseError{Name: "RosterClosed", Err: err})
 	}
 	return faults
 }

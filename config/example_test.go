@@ -102,11 +102,14 @@ func ExampleWriteTable() {
 	// VARIABLE                  TYPE                   DEFAULT          MEANING
 	// PARLEY_LISTEN             listeners              echo://:12000    what to serve: HANDLER[+tls|+unix]://ADDRESS[?key=value&...], several separated by commas or spaces
 	// PARLEY_NAME               name                   -                this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's)
-	// PARLEY_ADMIN              host:port              127.0.0.1:12001  where the admin side (metrics, health) is served; off or empty: nowhere
+	// PARLEY_ADMIN              host:port              127.0.0.1:12001  where the admin side (metrics, health, who is connected) is served; off or empty: nowhere
 	// PARLEY_ADMIN_PPROF        boolean                false            whether the admin side serves /debug/pprof too
+	// PARLEY_ADMIN_HOSTS        host list              -                names under which the admin side is asked for, beside this machine's, addresses and names that nobody else can have; *: whatever name
+	// PARLEY_ADMIN_WEB_CONFIG   file                   -                a web config file of Prometheus's exporters, for TLS and basic auth on the admin side; empty: neither
+	// PARLEY_ROSTER_CLOSED      integer                256              how many of the last connections that closed the admin side shows, up to 10000; 0: none
 	// PARLEY_LOG_FORMAT         auto|console|json      auto             how log lines look; auto: console on a terminal, else json
 	// PARLEY_LOG_LEVEL          debug|info|warn|error  info             the least severe log lines to write
-	// PARLEY_LOG_MESSAGES       boolean                false            whether what clients send is logged
+	// PARLEY_LOG_MESSAGES       boolean                false            whether what clients send is logged, and the last message of each shown on the admin side
 	// PARLEY_LOG_RATE           integer                10               log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit
 	// PARLEY_TRANSPORT          auto|portable          auto             how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system
 	// PARLEY_MAX_CONNS          integer                10000            connections at a time; 0: as many as the process may open files
@@ -137,11 +140,14 @@ func ExampleWriteMarkdown() {
 	// | --- | --- | --- | --- |
 	// | `PARLEY_LISTEN` | listeners | `echo://:12000` | what to serve: HANDLER[+tls\|+unix]://ADDRESS[?key=value&...], several separated by commas or spaces |
 	// | `PARLEY_NAME` | name |  | this server's name in the greeting, printable ASCII without spaces; empty: the host name (in Kubernetes the pod's) |
-	// | `PARLEY_ADMIN` | host:port | `127.0.0.1:12001` | where the admin side (metrics, health) is served; off or empty: nowhere |
+	// | `PARLEY_ADMIN` | host:port | `127.0.0.1:12001` | where the admin side (metrics, health, who is connected) is served; off or empty: nowhere |
 	// | `PARLEY_ADMIN_PPROF` | boolean | `false` | whether the admin side serves /debug/pprof too |
+	// | `PARLEY_ADMIN_HOSTS` | host list |  | names under which the admin side is asked for, beside this machine's, addresses and names that nobody else can have; *: whatever name |
+	// | `PARLEY_ADMIN_WEB_CONFIG` | file |  | a web config file of Prometheus's exporters, for TLS and basic auth on the admin side; empty: neither |
+	// | `PARLEY_ROSTER_CLOSED` | integer | `256` | how many of the last connections that closed the admin side shows, up to 10000; 0: none |
 	// | `PARLEY_LOG_FORMAT` | auto\|console\|json | `auto` | how log lines look; auto: console on a terminal, else json |
 	// | `PARLEY_LOG_LEVEL` | debug\|info\|warn\|error | `info` | the least severe log lines to write |
-	// | `PARLEY_LOG_MESSAGES` | boolean | `false` | whether what clients send is logged |
+	// | `PARLEY_LOG_MESSAGES` | boolean | `false` | whether what clients send is logged, and the last message of each shown on the admin side |
 	// | `PARLEY_LOG_RATE` | integer | `10` | log lines a second about connections that ended for the same fault, ten times as many at once, and one that counts the others; 0: no limit |
 	// | `PARLEY_TRANSPORT` | auto\|portable | `auto` | how TCP connections are carried; auto: the fastest way this system has, portable: the way of every system |
 	// | `PARLEY_MAX_CONNS` | integer | `10000` | connections at a time; 0: as many as the process may open files |

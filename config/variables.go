@@ -43,6 +43,7 @@ var typeWords = map[reflect.Type]string{
 	reflect.TypeFor[time.Duration](): "duration",
 	reflect.TypeFor[Bytes]():         "bytes",
 	reflect.TypeFor[Prefixes]():      "CIDR list",
+	reflect.TypeFor[Hosts]():         "host list",
 	reflect.TypeFor[LogFormat]():     "auto|console|json",
 	reflect.TypeFor[Transport]():     "auto|portable",
 }

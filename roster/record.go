@@ -68,11 +68,6 @@ type Time struct{ time.Time }
 
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// MarshalText writes the time.
-func (t Time) MarshalText() ([]byte, error) {
-	return t.UTC().AppendFormat(nil, timeLayout), nil
-}
-
 // MarshalJSON writes the time as a string.
 func (t Time) MarshalJSON() ([]byte, error) {
 	b := make([]byte, 0, len(timeLayout)+2)

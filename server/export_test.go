@@ -69,3 +69,35 @@ func ReadHeader(pieces ...[]byte) (client, reached netip.AddrPort, rest []byte, 
 	client, reached, err = parseHeader(h.got[:h.length])
 	return client, reached, append(h.got[h.length:], rest...), true, err
 }
+
+// Populate puts n connections into the books that have no socket, each with an address and counters of its own.
+func (s *Server) Populate(l *Listener, n int) {
+	for i := range n {
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), uint16(i%7+1024))
+		c := newConn(l, arrival{from: from, local: net.TCPAddrFromAddrPort(from)})
+		c.messagesIn.Store(uint64(i * 7919 % n))
+		c.received.Store(uint64(i))
+		s.mu.Lock()
+		s.lastID++
+		c.id = s.lastID
+		s.conns[c] = struct{}{}
+		s.mu.Unlock()
+	}
+}
+
+// Touch has every connection be active now.
+func (s *Server) Touch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.lastActive.Store(s.now())
+		c.messagesIn.Add(1)
+	}
+}
+
+// Copy has a look at the roster copy what it holds the lock for.
+func (s *Server) Copy() {
+	v := sights.Get().(*sight)
+	v.copy(s, 0)
+	v.done()
+}

@@ -28,23 +28,11 @@ var sights = sync.Pool{New: func() any { return new(sight) }}
 // leftNever is as many as never leave.
 const leftNever = 1<<64 - 1
 
-// look returns what there is to be seen, with those who have left since the server had counted so many. The lock is held
-// for as long as it takes to copy pointers; whoever leaves meanwhile is in one list or in the other, and not in both. It is to be
-// given back by done.
+// look returns what there is to be seen, with those who have left since the server had counted so many. It is to be given back
+// by done.
 func (s *Server) look(left uint64) *sight {
 	v := sights.Get().(*sight)
-	s.mu.Lock()
-	v.conns = slices.Grow(v.conns, len(s.conns))
-	for c := range s.conns {
-		v.conns = append(v.conns, c)
-	}
-	v.gone = s.leavers.since(v.gone, left)
-	for _, t := range s.tallies {
-		v.tallies = append(v.tallies, *t)
-	}
-	v.lastID, v.left, v.introduced = s.lastID, s.leavers.count, s.handshaken
-	s.mu.Unlock()
-
+	v.copy(s, left)
 	v.now = s.now()
 	v.introduced += s.registrations.Load()
 	for i := range v.tallies {
@@ -55,6 +43,22 @@ func (s *Server) look(left uint64) *sight {
 	}
 	v.conns = slices.DeleteFunc(v.conns, func(c *conn) bool { return c.refused })
 	return v
+}
+
+// copy is what the lock is held for, which every connection needs to come and go: pointers, and the few that have left. Nobody is
+// in both lists, or in none.
+func (v *sight) copy(s *Server, left uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v.conns = slices.Grow(v.conns, len(s.conns))
+	for c := range s.conns {
+		v.conns = append(v.conns, c)
+	}
+	v.gone = s.leavers.since(v.gone, left)
+	for _, t := range s.tallies {
+		v.tallies = append(v.tallies, *t)
+	}
+	v.lastID, v.left, v.introduced = s.lastID, s.leavers.count, s.handshaken
 }
 
 // done gives a sight back, which forgets whom it has seen.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -119,7 +120,7 @@ func (d *daemon) open(listeners []config.Listener) error {
 		MaxConns:      int(d.cfg.MaxConns),
 		MaxConnsPerIP: int(d.cfg.MaxConnsPerIP),
 		AcceptRate:    d.cfg.AcceptRate,
-		RosterClosed:  256,
+		RosterClosed:  int(d.cfg.RosterClosed),
 		Portable:      d.cfg.Transport == config.TransportPortable,
 	})
 	var err error
@@ -160,6 +161,9 @@ func (d *daemon) open(listeners []config.Listener) error {
 		}
 	}
 	if d.cfg.Admin != "" {
+		if err := admin.CheckWebConfig(d.cfg.AdminWebConfig); err != nil {
+			return statusError{exitUsage, fmt.Errorf("PARLEY_ADMIN_WEB_CONFIG=%q: %w", d.cfg.AdminWebConfig, err)}
+		}
 		if err := d.openAdminSockets(ctx); err != nil {
 			return runError(err)
 		}
@@ -226,6 +230,12 @@ func (d *daemon) openAdmin(gatherer prometheus.Gatherer) {
 		Version:  thisBuild().version,
 		Roster:   d.srv.Roster(),
 		Name:     d.cfg.Name,
+
+		Hosts:     d.cfg.AdminHosts,
+		WebConfig: d.cfg.AdminWebConfig,
+	}
+	if host, err := os.Hostname(); err == nil {
+		options.Hosts = append(slices.Clip(options.Hosts), host)
 	}
 	for _, reason := range server.Reasons() {
 		options.Reasons = append(options.Reasons, reason.String())
@@ -248,8 +258,11 @@ func (d *daemon) start() {
 		go d.accept("PARLEY_ADMIN", func() error { return d.admin.Serve(socket) })
 	}
 	if d.admin != nil {
-		d.log.Info("admin listening", zap.String("address", addresses(d.adminAt)),
-			zap.String("try", "curl http://"+reachable(d.adminAt[0], d.cfg.Admin)+"/metrics"))
+		how := zap.String("try", "curl http://"+reachable(d.adminAt[0], d.cfg.Admin)+"/metrics")
+		if d.cfg.AdminWebConfig != "" { // Which says with which scheme, and for whom.
+			how = zap.String("web_config", d.cfg.AdminWebConfig)
+		}
+		d.log.Info("admin listening", zap.String("address", addresses(d.adminAt)), how)
 	}
 	d.ready.Store(true)
 }
