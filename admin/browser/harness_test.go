@@ -173,7 +173,9 @@ func (v *tab) tolerate(tolerates bool) {
 }
 
 // limited is the tab's context for one action.
-func (v *tab) limited() (context.Context, context.CancelFunc) { return context.WithTimeout(v.ctx, patience) }
+func (v *tab) limited() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(v.ctx, patience)
+}
 
 func (v *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 	v.t.Helper()

@@ -62,4 +62,6 @@ func TestView(t *testing.T) {
 	v.await("still dark", `getComputedStyle(document.body).backgroundColor === "rgb(17, 19, 23)"`)
 }
 
-func focus(selector string) chromedp.Action[chromedp.Void] { return chromedp.Focus(chromedp.CSS(selector)) }
+func focus(selector string) chromedp.Action[chromedp.Void] {
+	return chromedp.Focus(chromedp.CSS(selector))
+}
