@@ -16,7 +16,6 @@ const (
 	framesBound = 30                    // a second while the roll is scrolled, at least
 	canaryBound = 50 * time.Millisecond // p99 of an echo meanwhile, at most
 	scrolling   = 3 * time.Second
-	rounds      = 3
 )
 
 // scroll goes through the roll, some rows a frame, for so many ms, and counts frames and the rows that were not known when they were
@@ -40,7 +39,11 @@ const scroll = `new Promise((resolve) => {
 
 // Ten thousand clients, some of which talk, freeze neither the page nor the daemon.
 func TestCrowd(t *testing.T) {
-	d := serve(t, "127.0.0.1:0", "register://127.0.0.1:0", "echo://127.0.0.1:0")
+	listeners := []string{"register://127.0.0.1:0", "echo://127.0.0.1:0"}
+	if *screenshots != "" {
+		listeners = []string{"register://:12000", "echo://:12001"}
+	}
+	d := serve(t, "127.0.0.1:0", listeners...)
 	v := open(t, d.admin, projector)
 	conns := make([]net.Conn, crowd)
 	var dialling sync.WaitGroup

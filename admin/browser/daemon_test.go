@@ -3,6 +3,7 @@ package browser
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -98,4 +99,14 @@ func (d *daemon) dial(address, line string) net.Conn {
 		d.t.Fatal(err)
 	}
 	return conn
+}
+
+// hangUp ends a conversation as clients do who have read what they were told.
+func hangUp(conn net.Conn) error {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_, _ = io.Copy(io.Discard, conn)
+	return conn.Close()
 }

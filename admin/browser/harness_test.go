@@ -23,7 +23,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var screenshots = flag.String("screenshots", "", "write pictures of the page into this folder")
+// rounds is how often something that has a bound is tried.
+const rounds = 3
 
 // patience is how long something may take that has no bound of its own, on a machine that is busy with other things.
 const patience = 30 * time.Second
@@ -109,9 +110,10 @@ func (s screen) inDark() screen {
 // A tab shows the page of a daemon, and fails its test when anything is asked of another host, a script throws, something is
 // logged as an error, or a dialog opens.
 type tab struct {
-	t    *testing.T
-	ctx  context.Context
-	host string
+	t     *testing.T
+	ctx   context.Context
+	close context.CancelFunc
+	host  string
 
 	mu        sync.Mutex
 	tolerates bool // errors of the network: the daemon is away
@@ -123,7 +125,7 @@ func open(t *testing.T, admin string, s screen) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	v := &tab{t: t, ctx: ctx, host: admin}
+	v := &tab{t: t, ctx: ctx, close: cancel, host: admin}
 	if err := chromedp.Do(ctx); err != nil { // without a limit, which would be that of the tab
 		t.Fatal(err)
 	}
@@ -275,23 +277,6 @@ func (v *tab) awaitNames(want ...string) {
 			v.t.Fatalf("got  %q\nwant %q", got, want)
 		}
 		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-// shoot writes a picture, if such are wanted.
-func (v *tab) shoot(name string) {
-	v.t.Helper()
-	if *screenshots == "" {
-		return
-	}
-	ctx, cancel := v.limited()
-	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), picture, 0o644); err != nil {
-		v.t.Fatal(err)
 	}
 }
 

@@ -51,7 +51,9 @@ func TestView(t *testing.T) {
 	v.awaitNames("Carl", "Ada", "Bob", "Dora")
 
 	// Only who has left.
-	d.dial(d.addresses[1], "hi\n").Close()
+	if err := hangUp(d.dial(d.addresses[1], "hi\n")); err != nil {
+		t.Fatal(err)
+	}
 	v.run(focus("input[value=all]"), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight))
 	v.await("one who left", `document.querySelectorAll("#rows tr:not([hidden])").length === 1 && document.querySelector("#rows tr.is-left .address .main")`)
 
@@ -60,6 +62,14 @@ func TestView(t *testing.T) {
 	v.await("dark", `getComputedStyle(document.body).backgroundColor === "rgb(17, 19, 23)"`)
 	v.run(chromedp.Reload())
 	v.await("still dark", `getComputedStyle(document.body).backgroundColor === "rgb(17, 19, 23)"`)
+
+	// Rows are higher on a phone, and none lies on another, also when the window has become that narrow.
+	v.await("rows again", `document.querySelectorAll("#rows tr:not([hidden])").length === 5`)
+	v.turn(phone)
+	v.await("rows one below the other", `(() => {
+		const boxes = [...document.querySelectorAll("#rows tr:not([hidden])")].map((tr) => tr.getBoundingClientRect()).sort((a, b) => a.top - b.top);
+		return boxes.length > 3 && boxes[0].height === 64 && boxes.every((box, i) => i === 0 || box.top >= boxes[i - 1].bottom - 0.5);
+	})()`)
 }
 
 func focus(selector string) chromedp.Action[chromedp.Void] {

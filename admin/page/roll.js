@@ -180,8 +180,9 @@ class Roll {
   fill(row, place, record, now, beyond) {
     row.hidden = beyond;
     if (beyond) return;
-    if (row.place !== place) {
+    if (row.place !== place || row.height !== this.rowHeight) {
       row.place = place;
+      row.height = this.rowHeight;
       row.style.transform = `translateY(${place * this.rowHeight}px)`;
       row.setAttribute("aria-rowindex", String(place + 2));
     }
