@@ -25,6 +25,9 @@ var whoColumns = []string{"ID", "NAME", "ADDRESS", "LISTENER", "SINCE", "IDLE", 
 // The columns whose cells stand at the right.
 var whoNumbers = []int{0, 5, 6, 7}
 
+// narrow is the least that a column is cut to.
+const narrow = 24
+
 // text is the roll: a line of sums, a head, and a line a client.
 func (t table) text(roll *roster.Page) string {
 	lines := []string{summary(roll)}
@@ -52,6 +55,9 @@ func (t table) lines(roll *roster.Page) []string {
 		row := whoRow(&roll.Clients[i], roll.Time.Time)
 		for j := range row {
 			row[j] = protocol.Printable(row[j], t.wide)
+			if t.columns > 0 && j < len(row)-1 {
+				row[j] = cut(row[j], max(t.columns/3, narrow)) // One long name is not to keep all else from sight.
+			}
 		}
 		cells = append(cells, row)
 	}
