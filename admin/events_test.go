@@ -26,11 +26,20 @@ type viewer struct {
 
 func (s *site) watch(header ...string) *viewer {
 	s.t.Helper()
-	conn := s.connect(get("/events", header...))
+	return s.watchAt("/events", header...)
+}
+
+func (s *site) watchAt(target string, header ...string) *viewer {
+	s.t.Helper()
+	conn := s.connect(get(target, header...))
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.t.Cleanup(func() {
+		conn.Close() // Or else the body would be read to its end.
+		response.Body.Close()
+	})
 	return &viewer{s.t, conn, response, bufio.NewReader(response.Body)}
 }
 
@@ -196,18 +205,7 @@ func TestEvents_resumes(t *testing.T) {
 			r.joins(1)
 			time.Sleep(interval)
 		}
-		for _, header := range []string{"Last-Event-ID: " + seen, ""} {
-			var back *viewer
-			if header != "" {
-				back = s.watch(header)
-			} else {
-				conn := s.connect(get("/events?last_event_id=" + seen))
-				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				back = &viewer{t, conn, response, bufio.NewReader(response.Body)}
-			}
+		for _, back := range []*viewer{s.watch("Last-Event-ID: " + seen), s.watchAt("/events?last_event_id=" + seen)} {
 			if again := back.greeted(); again.Epoch != hello.Epoch || again.Seq != hello.Seq+8 {
 				t.Errorf("hello: %+v after %+v", again, hello)
 			}
