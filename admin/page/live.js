@@ -2,7 +2,7 @@
 // now and then in any case. It begins again by itself when the server was away, or is another one.
 class Live {
   static apart = 250; // ms between two questions when something changes
-  static scrolling = 60; // and when another part of the list comes into view
+  static scrolling = 100; // and when another part of the list comes into view
   static quiet = 10_000; // ms without an answer after which it asks; 2 s where there are no events
   static patience = 8_000; // ms that an answer may take
   static again = 1000; // ms until the next try

@@ -63,22 +63,18 @@ function showAnswer(answer, query) {
 }
 
 function showEvent(event) {
-  const joined = event.joined ?? [];
-  const left = event.left ?? [];
-  const came = joined.length + (event.more?.joined ?? 0);
-  const gone = left.length + (event.more?.left ?? 0);
   if (paused) {
-    missed.came += came;
-    missed.left += gone;
+    missed.came += event.joined.length + event.more.joined;
+    missed.left += event.left.length + event.more.left;
     showStatus();
     return;
   }
-  roll.mark(joined);
+  roll.mark(event.joined);
   if (latest) {
     latest = { ...latest, totals: event.totals, draining: event.draining };
     showTotals();
   }
-  ticker.add(joined, left, came, gone);
+  ticker.add(event);
 }
 
 function showTotals() {
@@ -139,34 +135,46 @@ let spoken = live.state;
 
 // The ticker says who came and left: to the eye at once, to the ear every five seconds at most.
 const ticker = {
-  items: [],
+  items: [], // the latest first: a record, and what it did
   unsaid: { came: [], left: [], cameCount: 0, leftCount: 0 },
 
-  add(joined, left, came, gone) {
-    for (const r of joined) this.items.unshift({ who: caller(r), what: "came" });
-    for (const r of left) this.items.unshift({ who: caller(r), what: "left", why: r.reason });
+  add({ joined, left, changed, more }) {
+    for (const record of joined) this.items.unshift({ record, what: "came" });
+    for (const record of left) this.items.unshift({ record, what: "left" });
     this.items.length = Math.min(this.items.length, 12);
-    byID("latest").replaceChildren(...this.items.map(({ who, what, why }) => {
+    this.unsaid.came.push(...joined);
+    this.unsaid.left.push(...left);
+    this.unsaid.cameCount += joined.length + more.joined;
+    this.unsaid.leftCount += left.length + more.left;
+    this.name(changed);
+    this.show();
+    this.timer ??= setTimeout(() => this.say(), 5000);
+  },
+
+  // name gives those a name who said it only after they had come.
+  name(changed) {
+    const now = new Map(changed.map((record) => [record.clientid, record]));
+    for (const item of this.items) item.record = now.get(item.record.clientid) ?? item.record;
+    this.unsaid.came = this.unsaid.came.slice(0, 50).map((record) => now.get(record.clientid) ?? record);
+  },
+
+  show() {
+    byID("latest").replaceChildren(...this.items.map(({ record, what }) => {
       const node = element("span", what === "left" ? "went" : "came");
-      node.append(element("b", "", who), ` ${what}${why ? `, ${why}` : ""}`);
+      node.append(element("b", "", caller(record)), ` ${what}${what === "left" ? `, ${record.reason}` : ""}`);
       return node;
     }));
-    this.unsaid.came.push(...joined.map(caller));
-    this.unsaid.left.push(...left.map(caller));
-    this.unsaid.cameCount += came;
-    this.unsaid.leftCount += gone;
-    this.timer ??= setTimeout(() => this.say(), 5000);
   },
 
   say() {
     this.timer = undefined;
     const { came, left, cameCount, leftCount } = this.unsaid;
     this.unsaid = { came: [], left: [], cameCount: 0, leftCount: 0 };
-    const list = (names, n) => (n > 3 ? `${count(n)} clients` : names.join(", "));
+    const list = (records, n) => (n > 3 ? `${count(n)} clients` : records.map(caller).join(", "));
     const parts = [];
     if (cameCount) parts.push(`${list(came, cameCount)} came.`);
     if (leftCount) parts.push(`${list(left, leftCount)} left.`);
-    if (latest && !paused) setText(byID("announce"), `${parts.join(" ")} ${count(latest.totals.active)} here.`);
+    if (parts.length && !paused) setText(byID("announce"), `${parts.join(" ")} ${count(latest.totals.active)} here.`);
   },
 };
 

@@ -30,7 +30,8 @@ function notes(r) {
 // some around them in memory. Rows are as high as each other, so that the first in view is known from how far it is scrolled.
 class Roll {
   static most = 200_000; // rows that a browser can make room for; the search finds the others
-  static around = 60; // rows that are asked for above and below those in view
+  static around = 100; // rows that are asked for above and below those in view
+  static ahead = 40; // of which so many are to be known, for whoever scrolls on
   static kept = 4000; // records in memory
 
   constructor(onMove, onSort) {
@@ -149,6 +150,7 @@ class Roll {
     while (this.rows.length < wanted) this.rows.push(this.makeRow());
     const now = Date.now() + this.skew;
     let unknown = false;
+    for (const place of [first - Roll.ahead, last + Roll.ahead]) unknown ||= place >= 0 && place < this.total && !this.records.has(place);
     for (let place = first; place < first + this.rows.length; place++) {
       const row = this.rows[place % this.rows.length];
       const record = this.records.get(place);
