@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -319,6 +320,26 @@ func TestEvents_shutdown(t *testing.T) {
 		}
 		if took := time.Since(start); took > time.Second {
 			t.Errorf("Shutdown took %v", took)
+		}
+	})
+}
+
+// A drain is news, also if nothing else is.
+func TestEvents_drain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var draining atomic.Bool
+		opts := showing(newRoll())
+		opts.Ready = func() bool { return !draining.Load() }
+		s := servePipes(t, opts)
+		v := s.watch()
+		v.greeted()
+		time.Sleep(time.Second)
+		draining.Store(true)
+		start := time.Now()
+		var change roster.Change
+		if v.want("roster", &change); !change.Draining || time.Since(start) > interval {
+			t.Errorf("after %v: %+v", time.Since(start), change)
 		}
 	})
 }

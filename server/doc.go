@@ -42,7 +42,7 @@
 //	                     |
 //	      flush, tell the reason, half-close, linger, close
 //	                     |
-//	  keepBooks ............. one goroutine a server: off the books, one log line
+//	  keepBooks ............. one goroutine a server: off the books, into the roster's ring, one log line
 //
 // Every connection ends by finish, and for one Reason, the first that is noted: by the connection's own goroutine, by one
 // that replies, or by the drain.
@@ -59,6 +59,13 @@
 // Each connection has one, which Shutdown waits for. It alone reads, and it runs the handler. Those that the handler starts
 // with Session.Go it waits for when the handler has returned. Replies may come from any goroutine, one at a time under
 // conn.mu. Nobody holds Server.mu while reading, writing or logging.
+//
+// # The roster
+//
+// Who is connected is what stands in the books, which all connections come and go by under Server.mu. A look at the roster holds
+// that for as long as it takes to copy pointers to the connections (sight.copy), and then reads what it shows from each: what
+// is static, what is atomic, and what was published by an atomic pointer. A handshake changes what is otherwise static; until it is
+// over, which conn.stage says, a look leaves that alone. See Roster.
 //
 // # Transports
 //
