@@ -5,5 +5,5 @@
 //	go -C admin/browser test ./...
 //	go -C admin/browser test -run 'TestClass|TestCrowd' -args -screenshots "$PWD/docs"
 //
-// They need chromium, python3, what npm ci has fetched, and a limit of 24,000 open files for all processes together.
+// They need chromium, python3, nc, openssl, what npm ci has fetched, and processes that may open 11,000 files each.
 package browser
