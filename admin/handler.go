@@ -25,7 +25,7 @@ func newHandler(opts Options, news *newsroom) http.Handler {
 			reply(w, http.StatusServiceUnavailable, "not ready\n")
 		}
 	})
-	mux.Handle("GET /{$}", newPage(opts))
+	mux.Handle("GET /{$}", newPage())
 	if news != nil {
 		mux.Handle("GET /clients", &clients{board: news.board})
 		mux.Handle("GET /events", events{news})

@@ -78,6 +78,7 @@ conversation to a handler: ` + handlerNames() + `.`,
 	root.AddCommand(newConnect(environ))
 	root.AddCommand(newProbe(environ))
 	root.AddCommand(newBench(environ))
+	root.AddCommand(newWho(environ))
 	return root
 }
 

@@ -168,6 +168,14 @@ func isReason(name string) bool {
 	return slices.ContainsFunc(server.Reasons(), func(r server.Reason) bool { return r.String() == name })
 }
 
+func reasonNames() string {
+	var names []string
+	for _, reason := range server.Reasons() {
+		names = append(names, reason.String())
+	}
+	return strings.Join(names, ", ")
+}
+
 func wireNames() string {
 	return strings.Join(slices.Sorted(maps.Keys(protocol.Wires)), ", ")
 }

@@ -116,6 +116,9 @@ var readmeVarying = []struct {
 	with    string
 }{
 	{"time of day", regexp.MustCompile(`\d\d:\d\d:\d\d\.\d{3}`), "00:00:00.000"},
+	{"time of day, to the second", regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`), "00:00:00"},
+	{"how long a server is up", regexp.MustCompile(`, up [\dms.]+`), ", up 0s"},
+	{"for how long a client is idle", regexp.MustCompile(` +[\dms.]+s( +\d+/\d+  )`), "   0s$1"},
 	{"port that the system chose for a client", regexp.MustCompile(`(port=|:)[3-6]\d{4}\b`), "${1}PORT"},
 	{"duration", regexp.MustCompile(`\b(duration|took)=\S+`), "$1=TIME"},
 	{"what a probe measured", regexp.MustCompile(`\b\d+\.\dms\b`), "0.0ms"},

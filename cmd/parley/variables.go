@@ -13,7 +13,7 @@ import (
 )
 
 // clientCommands are those whose flags are variables, too.
-var clientCommands = []string{"bench", "connect", "probe"}
+var clientCommands = []string{"bench", "connect", "probe", "who"}
 
 // variableOf is the variable of a command's flag.
 func variableOf(command, flag string) string {
@@ -22,7 +22,7 @@ func variableOf(command, flag string) string {
 
 // clientVariables are the variables of all flags of the clientCommands.
 func clientVariables(root *cobra.Command) []string {
-	var names []string
+	names := []string{whoPassword}
 	for _, cmd := range root.Commands() {
 		if slices.Contains(clientCommands, cmd.Name()) {
 			cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, variableOf(cmd.Name(), f.Name)) })

@@ -1,0 +1,26 @@
+package browser
+
+import "testing"
+
+// The page says that it has lost the server, and catches up when that is back, which knows nothing of the one before.
+func TestRestart(t *testing.T) {
+	d := serve(t, "127.0.0.1:0", "register://127.0.0.1:0")
+	v := open(t, d.admin, projector)
+	d.dial(d.addresses[0], "name=Before\n")
+	v.awaitNames("Before")
+
+	v.tolerate(true)
+	d.stop()
+	v.await("that the server is lost", `/^lost since \d+ s, trying again$/.test(document.getElementById("status").textContent)`)
+	v.await("for how long", `/^lost since [2-9] s, /.test(document.getElementById("status").textContent)`)
+	v.awaitNames("Before")
+
+	again := serve(t, d.admin, "register://"+d.addresses[0])
+	again.dial(d.addresses[0], "name=After\n")
+	v.awaitNames("After")
+	v.await("live", `document.getElementById("status").textContent === "live"`)
+	v.tolerate(false)
+	defer v.tolerate(true)
+	again.dial(d.addresses[0], "name=Later\n")
+	v.awaitNames("After", "Later")
+}
