@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 )
@@ -68,4 +69,9 @@ func ReadHeader(pieces ...[]byte) (client, reached netip.AddrPort, rest []byte, 
 	}
 	client, reached, err = parseHeader(h.got[:h.length])
 	return client, reached, append(h.got[h.length:], rest...), true, err
+}
+
+// Transport returns the type of what a listener with these faults puts over a transport.
+func Transport(f Faults) string {
+	return fmt.Sprintf("%T", New(Config{}).NewListener(ListenerConfig{Faults: f}).misbehaves(nil))
 }
