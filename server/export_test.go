@@ -75,3 +75,13 @@ func ReadHeader(pieces ...[]byte) (client, reached netip.AddrPort, rest []byte, 
 func Transport(f Faults) string {
 	return fmt.Sprintf("%T", New(Config{}).NewListener(ListenerConfig{Faults: f}).misbehaves(nil))
 }
+
+// Draws returns which of the first n connections of a listener get these faults.
+func Draws(f Faults, n int) []bool {
+	l := New(Config{}).NewListener(ListenerConfig{Faults: f})
+	drawn := make([]bool, n)
+	for i := range drawn {
+		drawn[i] = l.misbehaves(nil) != nil
+	}
+	return drawn
+}

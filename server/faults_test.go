@@ -338,7 +338,9 @@ func asked(h handler.Func) handler.Func {
 }
 
 // resets reports whether a server can reset the connections of n.
-func resets(n network) bool { return !n.bubble && reflect.ValueOf(n.listen).Pointer() != reflect.ValueOf(listenHeld).Pointer() }
+func resets(n network) bool {
+	return !n.bubble && reflect.ValueOf(n.listen).Pointer() != reflect.ValueOf(listenHeld).Pointer()
+}
 
 // The client gets as many bytes as were asked for, not one more or less, and then a reset.
 func TestResetAfter(t *testing.T) {
