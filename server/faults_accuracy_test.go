@@ -16,7 +16,7 @@ import (
 // busy machine adds to the others is logged.
 func TestDelay_manyClients(t *testing.T) {
 	t.Parallel()
-	const clients, delay, rounds = 1000, 200 * time.Millisecond, 5
+	const clients, delay, rounds = 1000, 200 * time.Millisecond, 3
 	s := serve(t, overTCP, echo(""), misbehaving(server.Faults{Delay: delay}))
 	conns := make([]*client, clients)
 	for i := range conns {
@@ -68,7 +68,7 @@ func TestDelay_manyClients(t *testing.T) {
 // Over a real connection too the rate is what was asked for, within 5 %, and never more.
 func TestRate_real(t *testing.T) {
 	t.Parallel()
-	const rate, during = 100_000, 3 * time.Second
+	const rate, during = 100_000, 1500 * time.Millisecond
 	s := serve(t, overTCP, says(pattern(rate*10)), raw, misbehaving(server.Faults{Rate: rate}))
 	c := s.dial()
 	if _, err := io.ReadFull(c.r, make([]byte, rate/10)); err != nil { // The first tenth of a second is for what is made once.

@@ -131,7 +131,9 @@ func TestFaults_panic(t *testing.T) {
 			}
 			panic("as told")
 		}), misbehaving(server.Faults{Delay: 20 * time.Millisecond, Chop: 2, CloseAfter: time.Hour}))
-		s.dial().wantEnd("so far", "ERR internal")
+		c := s.dial()
+		c.wantEnd("so far", "ERR internal")
+		c.Close()
 		s.wantEnd(server.Internal)
 	})
 }

@@ -100,7 +100,9 @@ func TestFaults_notWhoIsRefused(t *testing.T) {
 		}
 		s := serve(t, n, echo(""), caps(1, 0), misbehaving(server.Faults{Stall: time.Hour, Corrupt: 1}))
 		s.dial()
-		s.dial().wantEnd("ERR server_full")
+		c := s.dial()
+		c.wantEnd("ERR server_full")
+		c.Close()
 		s.wantEnd(server.ServerFull)
 		if got := s.metrics().of("parley_faults_total", "stall"); got != 1 {
 			t.Errorf("%v connections stalled, want the first", got)
