@@ -243,6 +243,7 @@ func ExampleReason() {
 	// idle_timeout
 	// write_timeout
 	// slow_reader
+	// fault
 	// reset
 	// lost
 	// internal

@@ -58,10 +58,10 @@ func TestFaults_told(t *testing.T) {
 		{server.Faults{Corrupt: 1e-9}, "corrupt:1e-07%"},
 		{server.Faults{ResetAfter: 3 << 10}, "reset_after:3KiB"},
 		{server.Faults{HalfCloseAfter: 1500}, "half_close_after:1500B"},
-		{server.Faults{CloseAfter: time.Hour}, "close_after:1h0m0s"},
+		{server.Faults{CloseAfter: time.Hour}, "close_after:1h"},
 		{
 			server.Faults{Stall: time.Millisecond, CloseAfter: time.Hour, Rate: 1 << 20, Delay: time.Millisecond, Chop: 512},
-			"stall:1ms+close_after:1h0m0s+rate:1MiB+delay:1ms+chop:512B",
+			"stall:1ms+close_after:1h+rate:1MiB+delay:1ms+chop:512B",
 		},
 	} {
 		t.Run(test.want, func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestStall(t *testing.T) {
 			c.send("hello\n")
 			sent <- time.Since(began)
 		}()
-		c.want(fmt.Sprintf("HELLO clientid=1 you=%v me=%v handler=test fault=stall:10m0s", c.LocalAddr(), c.RemoteAddr()), "hello")
+		c.want(fmt.Sprintf("HELLO clientid=1 you=%v me=%v handler=test fault=stall:10m", c.LocalAddr(), c.RemoteAddr()), "hello")
 		wantAfter(t, began, 10*time.Minute)
 		if got := <-sent; got != 10*time.Minute {
 			t.Errorf("what the client sent was taken after %v", got)
