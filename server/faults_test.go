@@ -192,10 +192,11 @@ func TestRate(t *testing.T) {
 			t.Run(fmt.Sprintf("%d a second, replies of %d", rate, reply), func(t *testing.T) {
 				inBubble(t, func(t *testing.T) {
 					const during = 10 * time.Second
-					s := serve(t, overPipe, handler.Func(func(s handler.Session) error {
-						for s.Reply(pattern(reply)) == nil {
+					s := serve(t, overPipe, handler.Func(func(s handler.Session) (err error) {
+						for err == nil {
+							err = s.Reply(pattern(reply))
 						}
-						return nil
+						return err
 					}), raw, misbehaving(server.Faults{Rate: rate}))
 					c := s.dial()
 					c.SetReadDeadline(time.Now().Add(during))

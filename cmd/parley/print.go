@@ -85,17 +85,17 @@ type settingJSON struct {
 }
 
 type listenerJSON struct {
-	Listener  string                   `json:"listener"` // its label
-	URL       string                   `json:"url"`
-	Handler   string                   `json:"handler"`
-	Network   string                   `json:"network"`
-	TLS       bool                     `json:"tls"`
-	Addresses []string                 `json:"addresses"`
+	Listener  string                 `json:"listener"` // its label
+	URL       string                 `json:"url"`
+	Handler   string                 `json:"handler"`
+	Network   string                 `json:"network"`
+	TLS       bool                   `json:"tls"`
+	Addresses []string               `json:"addresses"`
 	Keys      map[string]settingJSON `json:"keys"`
 }
 
 type planJSON struct {
-	Listeners []listenerJSON           `json:"listeners"`
+	Listeners []listenerJSON         `json:"listeners"`
 	Variables map[string]settingJSON `json:"variables"`
 }
 
