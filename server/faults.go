@@ -22,7 +22,7 @@ type Faults struct {
 	CloseAfter     time.Duration // how long after its beginning it is closed; 0: it is not
 
 	Share float64 // of the connections get them, up to 1; 0: all
-	Seed  uint64  // the same one gives the n-th connection of a listener the same; 0: any
+	Seed  uint64  // the same one gives the n-th connection that a listener accepts the same; 0: any
 }
 
 // A faultKind is one way to misbehave. What is sent goes through the stages of those that are asked for.
