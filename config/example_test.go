@@ -132,6 +132,25 @@ func ExampleWriteTable() {
 	// PARLEY_TLS_CLIENT_CA      file                   -                PEM certificates, one of which must have signed the client's, for +tls; empty: no client certificate is asked for
 	// PARLEY_DRAIN_DELAY        duration               0s               how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once
 	// PARLEY_DRAIN_TIMEOUT      duration               8s               how long sessions may take to finish once the listeners are closed; 0: they are cut at once
+	//
+	// LISTENER KEY      TYPE      DEFAULT  MEANING
+	// wire              name      -        the wire format; empty: the handler's own, most often text
+	// greeting          on|off    -        whether a client is greeted; empty: as is usual on that wire
+	// flush             duration  200ms    how long a client that never sent a newline stays quiet before what it sent is a message; 0: for ever
+	// fd                name      -        the name of the sockets that a service manager hands over for it; empty: those that have its address
+	// delay             duration  0s       what is sent arrives that much later, up to 64 KiB at a time
+	// jitter            duration  0s       the delay differs by up to that much either way, from write to write; the order stays
+	// rate              bytes     0        what is sent a second, at most
+	// chop              bytes     0        what is sent at a time, in a segment of its own, a millisecond after the one before
+	// stall             duration  0s       nothing is said or read for that long at first, then all is as usual
+	// corrupt           percent   0%       the share of the bytes sent that get another value
+	// half_close_after  bytes     0        our side ends when so much was sent, and what the client sends is still read
+	// reset_after       bytes     0        the connection is reset when the client has got so much
+	// close_after       duration  0s       the connection is closed when it has lasted so long
+	// fault_p           percent   100%     the share of the connections that get these faults
+	// seed              integer   0        the same number gives the n-th connection of a listener the same faults and the same wrong bytes; 0: a new one at each start, which the log tells
+	//
+	// A listener also has as keys the variables from PARLEY_MAX_CONNS to PARLEY_TLS_CLIENT_CA in lower case, and those of its handler.
 }
 
 func ExampleWriteMarkdown() {
@@ -171,4 +190,48 @@ func ExampleWriteMarkdown() {
 	// | `PARLEY_TLS_CLIENT_CA` | file |  | PEM certificates, one of which must have signed the client's, for +tls; empty: no client certificate is asked for |
 	// | `PARLEY_DRAIN_DELAY` | duration | `0s` | how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once |
 	// | `PARLEY_DRAIN_TIMEOUT` | duration | `8s` | how long sessions may take to finish once the listeners are closed; 0: they are cut at once |
+}
+
+// Settings tells what is in force, and where it came from.
+func ExampleListener_Settings() {
+	environ := []string{"PARLEY_IDLE_TIMEOUT=1m"}
+	_, listeners, _, _ := config.Load(environ, []string{"echo://:1?delay=200ms&fault_p=5%"}, catalog)
+	for _, s := range listeners[0].Settings(config.Origin{Environ: environ}) {
+		switch s.Name {
+		case "wire", "delay", "fault_p", "idle_timeout":
+			fmt.Println(s.Name, s.Value, s.From)
+		}
+	}
+	// Output:
+	// wire text default
+	// delay 200ms listener
+	// fault_p 5% listener
+	// idle_timeout 1m environment
+}
+
+func ExampleConfig_Settings() {
+	origin := config.Origin{Environ: []string{"PARLEY_NAME=lab", "PARLEY_LOG_LEVEL=warn"}, Flags: []string{"PARLEY_LOG_LEVEL"}}
+	cfg, _, _, _ := config.Load(origin.Environ, nil, catalog)
+	for _, s := range cfg.Settings(origin) {
+		switch s.Name {
+		case "PARLEY_NAME", "PARLEY_ADMIN", "PARLEY_LOG_LEVEL":
+			fmt.Println(s.Name, s.Value, s.From)
+		}
+	}
+	// Output:
+	// PARLEY_NAME lab environment
+	// PARLEY_ADMIN 127.0.0.1:12001 default
+	// PARLEY_LOG_LEVEL warn flag
+}
+
+func ExamplePercent() {
+	var p config.Percent
+	for _, text := range []string{"5%", "0.1%", "5"} {
+		err := p.UnmarshalText([]byte(text))
+		fmt.Println(p, float64(p), err)
+	}
+	// Output:
+	// 5% 0.05 <nil>
+	// 0.1% 0.001 <nil>
+	// 0.1% 0.001 a share is a number from 0% to 100%, as in 5% or 0.1%
 }

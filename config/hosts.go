@@ -26,6 +26,9 @@ func (h *Hosts) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// String is what UnmarshalText reads.
+func (h Hosts) String() string { return strings.Join(h, ",") }
+
 // notInHost reports whether r stands in no host name, as people write them in a URL.
 func notInHost(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)

@@ -97,6 +97,7 @@ func newConn(l *Listener, a arrival) *conn {
 	if l.TLS != nil {
 		c.t = &secured{transport: a.t, config: l.TLS, turns: l.srv.turns}
 	}
+	c.t = l.misbehaves(c.t)
 	switch {
 	case !a.from.IsValid():
 		c.extras.Store(&extras{remote: a.remote})
@@ -122,6 +123,9 @@ const (
 // of this: a goroutine that has once needed more than the smallest stack keeps the larger one for as long as it waits for input.
 func (c *conn) welcome() {
 	c.welcomed = true
+	if f, ok := c.t.(*faulty); ok {
+		c.misbehave(f)
+	}
 	c.logOpen()
 	if c.ln.Greeting {
 		c.greet()
@@ -137,6 +141,9 @@ func (c *conn) serve() {
 	defer c.finish()
 	if !c.welcomed {
 		return
+	}
+	if f, ok := c.t.(*faulty); ok {
+		c.stalls(f)
 	}
 	if c.out != nil {
 		_ = c.Flush() // What the system has not taken of the greeting. An error shows in the ending.
@@ -173,6 +180,7 @@ func (c *conn) conversed(err error) {
 		err = nil
 	}
 	_ = c.Flush()
+	c.deliver()
 	switch {
 	case c.ending.Load() != nil:
 	case errors.Is(err, handler.ErrFull):
@@ -188,7 +196,7 @@ func (c *conn) conversed(err error) {
 
 // end notes why the connection ends, unless it is known already.
 func (c *conn) end(e *ending) {
-	if c.ending.CompareAndSwap(nil, e) && e.reason.broken() {
+	if c.ending.CompareAndSwap(nil, e) && (e.reason.broken() || e.reason == Fault) {
 		c.endContext()
 	}
 }

@@ -24,11 +24,12 @@ type member struct {
 	facts   *facts // nil: none
 	who     *registration
 	said    *string // the start of the last message; nil: nobody keeps that
+	fault   string  // that it got on request; empty: none
 }
 
 // member returns what there is to say of the connection now.
 func (c *conn) member() member {
-	m := member{ln: c.ln, id: c.id, began: c.began, active: c.lastActive.Load(), traffic: c.traffic()}
+	m := member{ln: c.ln, id: c.id, began: c.began, active: c.lastActive.Load(), traffic: c.traffic(), fault: c.fault()}
 	e := c.extras.Load()
 	approaching := c.stage.Load() == approaching // What the handshake tells of it is not to be read before it is over.
 	if !approaching || !c.ln.Proxied {
@@ -83,6 +84,7 @@ func (m *member) record() roster.Record {
 		MessagesSent:     m.traffic.replies,
 		ReceivedBytes:    m.traffic.received,
 		SentBytes:        m.traffic.sent,
+		Fault:            m.fault,
 	}
 	if f := m.facts; f != nil {
 		r.Via, r.TLS, r.SNI, r.ClientCN = f.via, f.tls, shown(f.sni), shown(f.clientCN)

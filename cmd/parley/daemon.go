@@ -56,6 +56,9 @@ type serving struct {
 	handed   int // how many of the sockets were handed over by the service manager
 }
 
+// loweredMessage says that MaxConns is not what was configured.
+const loweredMessage = "PARLEY_MAX_CONNS lowered: the process may not open that many files (ulimit -n)"
+
 // logTimeout bounds how long the end of the program waits for a log that nobody reads.
 const logTimeout = time.Second
 
@@ -78,7 +81,7 @@ func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *o
 	}
 	if lowered := connsFor(d.cfg.MaxConns); lowered != d.cfg.MaxConns {
 		if d.cfg.MaxConns != 0 {
-			d.log.Warn("PARLEY_MAX_CONNS lowered: the process may not open that many files (ulimit -n)",
+			d.log.Warn(loweredMessage,
 				zap.Int64("wanted", d.cfg.MaxConns), zap.Int64("lowered_to", lowered))
 		}
 		d.cfg.MaxConns = lowered
@@ -157,6 +160,7 @@ func (d *daemon) open(listeners []config.Listener) error {
 			TLS:         sources.config(cert),
 			Proxied:     l.ProxyProtocol,
 			Proxies:     l.ProxyTrusted,
+			Faults:      faults(l),
 		})}
 		s.sockets, s.handed, err = d.sockets(ctx, "listener "+l.String(), l.Network, l.FD, l.Addresses())
 		d.serving = append(d.serving, s)
@@ -209,6 +213,26 @@ func limits(l config.Listener) server.Limits {
 		own.AcceptRate = l.AcceptRate
 	}
 	return own
+}
+
+// faults are how the listener's connections are to misbehave; zero where none of them is to.
+func faults(l config.Listener) server.Faults {
+	if l.FaultP == 0 {
+		return server.Faults{}
+	}
+	return server.Faults{
+		Delay:          l.Delay,
+		Jitter:         l.Jitter,
+		Rate:           int64(l.Rate),
+		Chop:           int64(l.Chop),
+		Stall:          l.Stall,
+		Corrupt:        float64(l.Corrupt),
+		HalfCloseAfter: int64(l.HalfCloseAfter),
+		ResetAfter:     int64(l.ResetAfter),
+		CloseAfter:     l.CloseAfter,
+		Share:          float64(l.FaultP),
+		Seed:           uint64(l.Seed),
+	}
 }
 
 func (d *daemon) closeSockets() {

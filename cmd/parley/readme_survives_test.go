@@ -42,7 +42,7 @@ func TestREADMESurvivesFigures(t *testing.T) {
 		}
 	}
 	if *update {
-		text := strings.Replace(readREADME(t), readmeTable(t, "case"), strings.TrimSpace(want.String()), 1)
+		text := strings.Replace(readPage(t, "README.md"), readmeTable(t, "case"), strings.TrimSpace(want.String()), 1)
 		if err := os.WriteFile(filepath.Join(moduleRoot, "README.md"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
