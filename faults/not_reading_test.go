@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"parley/faults/daemontest"
 )
 
 // Clients that send for as long as that goes and never read.
@@ -46,6 +48,7 @@ func nonReaders(f *fault, name, bounds string, warmup int, promised bool) {
 		ours    = 64 << 10  // bytes of the daemon's for each
 		lent    = 16 << 20  // which it has beside that for the bulk of all together
 		systems = 128 << 10 // bytes of the system's for each
+		joining = 500       // a second: a storm is another fault, see H10
 	)
 	peers, timeout := sized(f, 200, 2000), sized(f, 2*time.Second, 10*time.Second)
 	if !promised {
@@ -55,9 +58,14 @@ func nonReaders(f *fault, name, bounds string, warmup int, promised bool) {
 	p.clientsAbort = true // They leave all answers unread.
 	memory := p.Memory("VmRSS")
 	block := []byte(strings.Repeat("z", 64<<10))
+	dialer := net.Dialer{Timeout: daemontest.Patience}
+	if warmup == 0 {
+		// What the clients' system takes is not what is measured: they have it take little, so that the daemon notices soon.
+		dialer.Control = receiveBuffer(16 << 10)
+	}
 	conns := make([]net.Conn, peers)
 	atOnce(peers, 4, func(i int) { // So few at a time that what they do is no load yet.
-		conn, err := connect(p.Addresses[0], false)
+		conn, err := dialer.Dial("tcp", p.Addresses[0])
 		if err != nil {
 			f.Error(err)
 			return
@@ -79,6 +87,7 @@ func nonReaders(f *fault, name, bounds string, warmup int, promised bool) {
 	var cut []time.Duration // from the last byte that went through to the reset
 	var crowd sync.WaitGroup
 	for _, conn := range conns {
+		time.Sleep(time.Second / joining)
 		crowd.Go(func() {
 			defer conn.Close()
 			last, err := time.Now(), error(nil)

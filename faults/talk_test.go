@@ -4,10 +4,12 @@ package faults_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"parley/faults/daemontest"
@@ -40,6 +42,15 @@ func connect(address string, secure bool) (halfCloser, error) {
 	}
 	conn.SetDeadline(time.Time{})
 	return tlsConn, nil
+}
+
+// receiveBuffer is what a dialer does to have the system take only so much of what is not read. Once connected it would be too late:
+// the peer has been told of more by then, and waits for as much to be free (RFC 1122, 4.2.3.4).
+func receiveBuffer(bytes int) func(network, address string, raw syscall.RawConn) error {
+	return func(_, _ string, raw syscall.RawConn) (err error) {
+		controlErr := raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, bytes) })
+		return errors.Join(controlErr, err)
+	}
 }
 
 // exchange sends pieces, a pause between them so that each arrives by itself, ends our side and returns all that comes back.
