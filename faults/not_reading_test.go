@@ -35,7 +35,7 @@ func TestH3_nonReaders(t *testing.T) {
 		promised := tt.bounds == bounded && tt.warmup == 0
 		if promised || *full {
 			t.Run(tt.name, func(t *testing.T) {
-				eachTransport(t, func(f *fault) { nonReaders(f, tt.name, tt.bounds, tt.warmup, promised) })
+				eachTransport(t, func(f *fault) { nonReaders(f, tt.bounds, tt.warmup, promised) })
 			})
 		}
 	}
@@ -43,7 +43,7 @@ func TestH3_nonReaders(t *testing.T) {
 
 // nonReaders are clients that read their first echoes, as many bytes as warmup, in which the system comes to trust them with larger
 // buffers, and then nothing more.
-func nonReaders(f *fault, name, bounds string, warmup int, promised bool) {
+func nonReaders(f *fault, bounds string, warmup int, promised bool) {
 	const (
 		ours    = 64 << 10  // bytes of the daemon's for each
 		lent    = 16 << 20  // which it has beside that for the bulk of all together
@@ -118,11 +118,11 @@ func nonReaders(f *fault, name, bounds string, warmup int, promised bool) {
 		f.Errorf("when all were stuck %d of %d were there", held.sockets, peers)
 	}
 	kernel := (held.unread + held.unsent) / max(1, held.sockets)
-	f.Logf("%s: %v", name, held)
-	f.figure(name+": clients", "%d", peers)
-	f.figure(name+": memory of the daemon for each", "%.1f KiB", float64(each)/1024)
-	f.figure(name+": of the system for each, unsent", "%.1f KiB", float64(held.unsent)/float64(held.sockets)/1024)
-	f.figure(name+": of the system for each, unread", "%.1f KiB", float64(held.unread)/float64(held.sockets)/1024)
+	f.Logf("%v", held)
+	f.figure("clients", "%d", peers)
+	f.figure("memory of the daemon for each", "%.1f KiB", float64(each)/1024)
+	f.figure("of the system for each, unsent", "%.1f KiB", float64(held.unsent)/float64(held.sockets)/1024)
+	f.figure("of the system for each, unread", "%.1f KiB", float64(held.unread)/float64(held.sockets)/1024)
 	if each > ours+lent/peers && !raceDetector {
 		f.Errorf("the daemon holds %d bytes for each, want at most %d and %d for all", each, ours, lent)
 	}
@@ -130,7 +130,7 @@ func nonReaders(f *fault, name, bounds string, warmup int, promised bool) {
 		f.Errorf("the system holds %d bytes for each, want at most %d", kernel, systems)
 	}
 	crowd.Wait()
-	f.figure(name+": write timeout", "%v", timeout)
-	f.figure(name+": reset after the last byte went through, at the latest", "%v", slices.Max(cut))
+	f.figure("write timeout", "%v", timeout)
+	f.figure("reset after the last byte went through, at the latest", "%v", slices.Max(cut))
 	p.awaitEnded(peers, "write_timeout")
 }

@@ -56,6 +56,9 @@ func (tr *transcript) find(t testing.TB, pattern string) []string {
 	return tr.Find(t, pattern)
 }
 
+// baseEnv is the environment of every program.
+func baseEnv() []string { return daemontest.Environment() }
+
 // every calls f at once, and at an interval until ctx ends.
 func every(ctx context.Context, interval time.Duration, f func(i int)) {
 	daemontest.Every(ctx, interval, f)
