@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"parley/faults/daemontest"
 )
 
@@ -31,7 +33,7 @@ func TestH3_stalledChat(t *testing.T) {
 		p := f.serve("chat://127.0.0.1:0?greeting=off&queue=256&send_buffer=16KiB")
 		p.clientsAbort = true // Who never reads leaves it all unread.
 		for range stalled {
-			conn, err := (&net.Dialer{Control: receiveBuffer(4 << 10)}).Dial("tcp", p.Addresses[0])
+			conn, err := (&net.Dialer{Control: setsockopt(unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10)}).Dial("tcp", p.Addresses[0])
 			f.must(err)
 			f.Cleanup(func() { conn.Close() })
 			f.must(sends(conn, "I do not read\n"))

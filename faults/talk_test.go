@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"parley/faults/daemontest"
 	"parley/protocol"
@@ -44,11 +47,15 @@ func connect(address string, secure bool) (halfCloser, error) {
 	return tlsConn, nil
 }
 
-// receiveBuffer is what a dialer does to have the system take only so much of what is not read. Once connected it would be too late:
-// the peer has been told of more by then, and waits for as much to be free (RFC 1122, 4.2.3.4).
-func receiveBuffer(bytes int) func(network, address string, raw syscall.RawConn) error {
+// setsockopt is what a dialer does to set options, each a level, a name and a value (setsockopt(2)), before it connects. Once
+// connected it would be too late for a receive buffer: the peer has been told of more by then, and waits for as much to be free.
+func setsockopt(options ...int) func(network, address string, raw syscall.RawConn) error {
 	return func(_, _ string, raw syscall.RawConn) (err error) {
-		controlErr := raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, bytes) })
+		controlErr := raw.Control(func(fd uintptr) {
+			for option := range slices.Chunk(options, 3) {
+				err = errors.Join(err, unix.SetsockoptInt(int(fd), option[0], option[1], option[2]))
+			}
+		})
 		return errors.Join(controlErr, err)
 	}
 }
