@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -45,7 +46,7 @@ func (c *clients) answer(q roster.Query, have string) (body []byte, tag string) 
 	if tagged(have, tag) {
 		return nil, tag
 	}
-	return append(encode(c.page(q)), '\n'), tag
+	return encode(c.page(q)), tag
 }
 
 // tag is another one whenever the answer to q is, but for how time passes.
@@ -60,11 +61,11 @@ func tagged(have, tag string) bool {
 	return slices.ContainsFunc(strings.Split(have, ","), func(t string) bool { return strings.TrimSpace(t) == tag })
 }
 
-// encode writes a type of package roster.
+// encode writes a type of package roster as one line.
 func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var line bytes.Buffer
+	if err := json.NewEncoder(&line).Encode(v); err != nil {
 		panic(err) // Nothing in there is without a form in JSON.
 	}
-	return b
+	return line.Bytes()
 }

@@ -111,7 +111,7 @@ func event(name, id string, data any) []byte {
 	}
 	b = append(b, "\ndata: "...)
 	b = append(b, encode(data)...)
-	return append(b, "\n\n"...)
+	return append(b, '\n')
 }
 
 // parseID returns which event a viewer saw last; false if it is none of this epoch.
