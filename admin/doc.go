@@ -1,11 +1,11 @@
 // Package admin is the HTTP side of the daemon, for those who watch it: what
 // Prometheus scrapes, what a load balancer or the kubelet asks, and a page for
-// a person who wonders what listens here and how to try it.
+// those who want to see who is connected and how to connect.
 //
 //	GET /metrics        what the gatherer gathers
 //	GET /healthz        200 as long as the process serves
 //	GET /readyz         200, or 503 as soon as it should get no new clients
-//	GET /               the listeners, and how to try each
+//	GET /               a page that shows /clients and follows /events
 //	GET /clients        who is connected, and who was until lately (package roster)
 //	GET /events         what changes of that, as server-sent events
 //	GET /debug/pprof/   only when asked for

@@ -8,6 +8,10 @@ func TestRestart(t *testing.T) {
 	v := open(t, d.admin, projector)
 	d.dial(d.addresses[0], "name=Before\n")
 	v.awaitNames("Before")
+	// A choice that will make no sense to the next server.
+	v.do(`const choice = document.getElementById("listener"); choice.selectedIndex = 1; choice.dispatchEvent(new Event("change"))`)
+	v.await("the choice", `filter.listener === "register://127.0.0.1:0"`)
+	v.awaitNames("Before")
 
 	v.tolerate(true)
 	d.stop()
@@ -23,4 +27,20 @@ func TestRestart(t *testing.T) {
 	defer v.tolerate(true)
 	again.dial(d.addresses[0], "name=Later\n")
 	v.awaitNames("After", "Later")
+}
+
+// A stream of events that is dead, and says nothing of it, is begun again when the page finds that something has changed.
+func TestDeadStream(t *testing.T) {
+	d := serve(t, "127.0.0.1:0", "register://127.0.0.1:0")
+	v := open(t, d.admin, projector)
+	d.dial(d.addresses[0], "name=Ada\n")
+	v.awaitNames("Ada")
+	v.do(`live.events.close(); live.lastEvent = 0`)
+	d.dial(d.addresses[0], "name=Bob\n")
+	v.await("that there are no events", `!document.querySelector("#rows").textContent.includes("Bob")`)
+	v.do(`live.refresh(0)`)
+	v.awaitNames("Ada", "Bob")
+	v.await("events", `live.events.readyState === EventSource.OPEN && live.lastEvent > 0`)
+	d.dial(d.addresses[0], "name=Carl\n")
+	v.awaitNames("Ada", "Bob", "Carl")
 }

@@ -6,16 +6,18 @@ class Live {
   static quiet = 10_000; // ms without an answer after which it asks; 2 s where there are no events
   static patience = 8_000; // ms that an answer may take
   static again = 1000; // ms until the next try
+  static deaf = 5000; // ms without an event while something changed, after which the stream is taken for dead
 
-  // ask returns the query; answered and happened take what comes, and answered returns whether it was of use; changed is called when
-  // state is another one.
-  constructor({ ask, answered, happened, changed }) {
-    Object.assign(this, { ask, answered, happened, changed });
+  // ask returns the query; answered and happened take what comes, and answered returns whether it was of use; refused is called when
+  // the server finds fault with the query, and returns whether the next one is another; changed is called when state is another one.
+  constructor({ ask, answered, refused, happened, changed }) {
+    Object.assign(this, { ask, answered, refused, happened, changed });
     this.state = "connecting"; // connecting, live, asking (no events), ending, lost
     this.streaming = false;
     this.lostSince = Date.now();
     this.lastAsked = 0;
     this.lastAnswer = 0;
+    this.lastEvent = 0;
   }
 
   start() {
@@ -39,9 +41,10 @@ class Live {
 
   listen() {
     const query = this.lastID ? `?last_event_id=${encodeURIComponent(this.lastID)}` : "";
-    const events = new EventSource(`events${query}`);
+    const events = (this.events = new EventSource(`events${query}`));
     const on = (name, then) => events.addEventListener(name, (event) => {
       if (event.lastEventId) this.lastID = event.lastEventId;
+      this.lastEvent = Date.now();
       then(JSON.parse(event.data || "{}"));
     });
     on("hello", (hello) => {
@@ -106,6 +109,13 @@ class Live {
         const used = this.answered(answer, query);
         this.etag = used ? response.headers.get("ETag") : undefined;
         this.query = query;
+        // Of what has changed there should have been an event: a machine that slept does not notice that its connection is gone.
+        if (headers["If-None-Match"] && this.streaming && Date.now() - this.lastEvent > Live.deaf) {
+          this.events.close();
+          this.listen();
+        }
+      } else if (response.status === 400 && this.refused()) {
+        asking.again = this.lastAsked + Live.apart;
       } else if (response.status !== 304) {
         const said = (await response.text()).split("\n", 1)[0];
         throw new Error(`${response.status} ${said || response.statusText}`);

@@ -12,7 +12,7 @@ const traffic = new Plot(byID("plot-bytes"), bytes, ["in", "out"], false);
 const rates = new Rates();
 
 const roll = new Roll(() => look(Live.scrolling), () => look(0));
-const live = new Live({ ask: question, answered: showAnswer, happened: showEvent, changed: showStatus });
+const live = new Live({ ask: question, answered: showAnswer, refused: unfilter, happened: showEvent, changed: showStatus });
 
 // look asks for what the viewer wants to see, which a pause does not keep from them.
 function look(apart) {
@@ -23,7 +23,7 @@ function look(apart) {
 // question is what is asked of /clients: the filter, and the window of the roll.
 function question() {
   const { offset, limit } = roll.window();
-  const query = new URLSearchParams({ state: filter.reason ? "closed" : filter.state, offset, limit });
+  const query = new URLSearchParams({ state: filter.state, offset, limit });
   for (const key of ["q", "listener", "reason"]) if (filter[key]) query.set(key, filter[key]);
   if (roll.sort !== "clientid") query.set("sort", roll.sort);
   return query.toString();
@@ -95,6 +95,7 @@ function showMatched() {
   const parts = [];
   if (open || !closed) parts.push(`${count(open)} here`);
   if (closed) parts.push(`${count(closed)} left`);
+  if (open + closed > Roll.most) parts.push(`the first ${count(Roll.most)} below`);
   setText(byID("matched"), parts.join(", "));
   const filtered = filter.q || filter.listener || filter.reason || filter.state !== "all";
   setText(byID("empty"), filtered ? "Nobody like that." : "Nobody yet. How to connect stands above.");
@@ -207,6 +208,17 @@ function choose(part) {
   Object.assign(filter, part);
   roll.reset();
   look(0);
+}
+
+// unfilter gives up what another run of the server may not have: a listener, a reason. It returns whether there was something.
+function unfilter() {
+  const any = Boolean(filter.listener || filter.reason);
+  for (const key of ["listener", "reason"]) {
+    filter[key] = "";
+    byID(key).value = "";
+  }
+  if (any) roll.reset();
+  return any;
 }
 
 byID("pause").addEventListener("click", (event) => {
