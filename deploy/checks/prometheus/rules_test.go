@@ -16,6 +16,8 @@ import (
 	"parley/deploy/checks/internal/parley"
 )
 
+func TestMain(m *testing.M) { os.Exit(parley.Main(m)) }
+
 const folder = "../../prometheus"
 
 // rules is parley.rules.yml; ruleTests is what its tests say of alerts.

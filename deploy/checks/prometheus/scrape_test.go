@@ -15,16 +15,15 @@ import (
 // and variable of the dashboard gets an answer that is not empty.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
-	binary := parley.Build(t)
 	network := parley.NewNetwork(t, "127.0.0.1 parley")
 	start := func(name string, args ...string) *parley.Process {
 		return parley.Start(t, network.Command(name, args...))
 	}
 	// The admin side as in the image: on every address, and asked for by a name.
-	daemon := start(binary, "serve", "--log-level=warn", "--admin=:12001", "echo://:12000", "echo://:12002?max_message=10")
+	daemon := start(parley.Binary, "serve", "--log-level=warn", "--admin=:12001", "echo://:12000", "echo://:12002?max_message=10")
 	// Clients, and some whose message is too long.
-	start(binary, "probe", "-c", "10000", "-i", "100ms", "127.0.0.1:12000")
-	start(binary, "probe", "-c", "10000", "-i", "100ms", "-m", "more than ten bytes", "127.0.0.1:12002")
+	start(parley.Binary, "probe", "-c", "10000", "-i", "100ms", "127.0.0.1:12000")
+	start(parley.Binary, "probe", "-c", "10000", "-i", "100ms", "-m", "more than ten bytes", "127.0.0.1:12002")
 
 	config, err := filepath.Abs(filepath.Join(folder, "prometheus.yml"))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,18 +32,33 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-// Build compiles the program, as a release has it, and returns where it is. PARLEY_BINARY names one that is there already.
-func Build(t testing.TB) string {
-	t.Helper()
-	if binary := os.Getenv("PARLEY_BINARY"); binary != "" {
-		return binary
+// Binary is the program as a release has it, once Main has compiled it.
+var Binary string
+
+// Main runs the tests of a package and returns the exit status, for its TestMain. PARLEY_BINARY names a program that is there
+// already.
+func Main(m *testing.M) int {
+	if Binary = os.Getenv("PARLEY_BINARY"); Binary == "" {
+		dir, err := os.MkdirTemp("", "parley")
+		if err != nil {
+			return failed(err)
+		}
+		defer os.RemoveAll(dir)
+		Binary = filepath.Join(dir, "parley")
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", Binary, "./cmd/parley")
+		cmd.Dir = Root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		cmd.Stderr = os.Stderr
+		if err := cmd.Run(); err != nil {
+			return failed(err)
+		}
 	}
-	binary := filepath.Join(t.TempDir(), "parley")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/parley")
-	cmd.Dir = Root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	Run(t, cmd)
-	return binary
+	return m.Run()
+}
+
+func failed(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
 }
 
 // Run runs a program that is to succeed, and returns what it wrote.
@@ -160,7 +176,7 @@ func (p *Process) Logged(message string) map[string]any {
 // the checks reaches it.
 func Admin(t testing.TB, listeners ...string) (daemon *Process, url string) {
 	t.Helper()
-	cmd := exec.Command(Build(t), append([]string{"serve"}, listeners...)...)
+	cmd := exec.Command(Binary, append([]string{"serve"}, listeners...)...)
 	cmd.Env = []string{"PARLEY_ADMIN=127.0.0.1:0", "PARLEY_LOG_FORMAT=json"}
 	daemon = Start(t, cmd)
 	address, _ := daemon.Logged("admin listening")["address"].(string)
