@@ -31,7 +31,7 @@ var targetLabels = []string{"job", "instance"}
 
 // coming are metrics that the daemon is about to have, with their labels. Once it has one, it has to go from here.
 var coming = known{
-	"parley_tls_certificate_not_after_seconds": {"listener": nil},
+	"parley_tls_certificate_not_after_timestamp_seconds": {"listener": nil},
 }
 
 // daemon returns what a real daemon shows at its start, when every series is there already, and what Prometheus adds to it.

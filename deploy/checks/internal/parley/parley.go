@@ -43,7 +43,7 @@ func Main(m *testing.M) int {
 		if err != nil {
 			return failed(err)
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		Binary = filepath.Join(dir, "parley")
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", Binary, "./cmd/parley")
 		cmd.Dir = Root
