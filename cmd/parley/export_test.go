@@ -18,3 +18,6 @@ func TakeOver() error {
 	_, err = newNotifier()
 	return err
 }
+
+// NewRoot is newRoot.
+var NewRoot = newRoot
