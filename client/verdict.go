@@ -108,6 +108,9 @@ func (v Verdict) String() string {
 		b.WriteString(" answer=none")
 	}
 	fmt.Fprintf(&b, " path=%s", v.Path)
+	if v.Greeting != nil && v.Greeting.Fault != "" {
+		fmt.Fprintf(&b, " fault=%s", v.Greeting.Fault)
+	}
 	return protocol.Printable(b.String(), false)
 }
 
@@ -129,6 +132,7 @@ type verdictJSON struct {
 	SNI      string `json:"sni,omitempty"`
 	ALPN     string `json:"alpn,omitempty"`
 	ClientCN string `json:"client_cn,omitempty"`
+	Fault    string `json:"fault,omitempty"`
 	*secureJSON
 	Path     Path     `json:"path,omitempty"`
 	DNS      *float64 `json:"dns_ms,omitempty"`
@@ -173,7 +177,7 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 	}
 	if g := v.Greeting; g != nil {
 		o.ClientID, o.You, o.Me, o.Name, o.Handler = &g.ClientID, g.You, g.Me, g.Name, g.Handler
-		o.Via, o.TLS, o.SNI, o.ALPN, o.ClientCN = g.Via, g.TLS, g.SNI, g.ALPN, g.ClientCN
+		o.Via, o.TLS, o.SNI, o.ALPN, o.ClientCN, o.Fault = g.Via, g.TLS, g.SNI, g.ALPN, g.ClientCN, g.Fault
 	}
 	if v.Echoed {
 		o.Echo, o.Answer = o.Answer, nil

@@ -91,6 +91,7 @@ func TestLoadDefaults(t *testing.T) {
 		Wire:      "text",
 		Greeting:  true,
 		Flush:     200 * time.Millisecond,
+		Faults:    config.Faults{FaultP: 1},
 		Limits:    defaultLimits,
 	}}
 	if diff := cmp.Diff(wantListeners, listeners, comparePrefixes); diff != "" {
@@ -251,7 +252,7 @@ PARLEY_MAX_MESSAGE="0": a message is held in memory whole: from 1B to 1GiB
 PARLEY_IDLE_TIMEOUT="5": a duration needs a unit, as in 5s or 5m
 PARLEY_DRAIN_TIMEOUT="soon": a duration is a number and a unit (ms, s, m, h), as in 200ms, 5s or 1m30s
 PARLEY_LISTEN: ehco://:1: unknown handler "ehco" (did you mean "echo"?); valid: chargen, counting, echo, happy, register
-PARLEY_LISTEN: echo://:2?idle_timeout=6&perfix=x: unknown key "perfix" for echo (did you mean "prefix"?); valid: prefix, once, wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, handshake_timeout, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer, proxy_protocol, proxy_trusted, tls_cert, tls_key, tls_client_ca
+PARLEY_LISTEN: echo://:2?idle_timeout=6&perfix=x: unknown key "perfix" for echo (did you mean "prefix"?); valid: prefix, once, wire, greeting, flush, fd, delay, jitter, rate, chop, stall, corrupt, half_close_after, reset_after, close_after, fault_p, seed, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, handshake_timeout, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer, proxy_protocol, proxy_trusted, tls_cert, tls_key, tls_client_ca
 PARLEY_LISTEN: echo://:2?idle_timeout=6&perfix=x: idle_timeout="6": a duration needs a unit, as in 5s or 5m
 PARLEY_LISTEN: happy://localhost: "localhost" has no port, as in :12000, localhost:12000 or [::1]:12000
 `)

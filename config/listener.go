@@ -34,12 +34,15 @@ type Listener struct {
 	// Path is the file of a unix socket, or @ and the name of an abstract one.
 	Path string
 
-	Wire     string        `env:"wire" doc:"the wire format; empty: the handler's own, most often text"`
-	Greeting bool          `env:"greeting" doc:"whether a client is greeted; empty: as is usual on that wire"`
+	Wire     string        `env:"wire" type:"name" doc:"the wire format; empty: the handler's own, most often text"`
+	Greeting bool          `env:"greeting" type:"on|off" doc:"whether a client is greeted; empty: as is usual on that wire"`
 	Flush    time.Duration `env:"flush" envDefault:"200ms" doc:"how long a client that never sent a newline stays quiet before what it sent is a message; 0: for ever"`
 
 	// FD is the name of the sockets to take over from a service manager; empty: those whose address is the listener's.
-	FD string `env:"fd" doc:"the name of the sockets that a service manager hands over for it; empty: those that have its address"`
+	FD string `env:"fd" type:"name" doc:"the name of the sockets that a service manager hands over for it; empty: those that have its address"`
+
+	// Faults are how its connections misbehave.
+	Faults
 
 	// Options are the handler's own keys, as they came; a key written twice has
 	// two values.
@@ -103,7 +106,7 @@ const maxFDName = 255
 
 // settle returns what is wrong with the values; see Config.settle.
 func (l *Listener) settle() []error {
-	faults := l.Limits.settle()
+	faults := append(l.Limits.settle(), l.Faults.settle()...)
 	if len(l.FD) > maxFDName || strings.ContainsFunc(l.FD, func(r rune) bool { return r < ' ' || r > '~' || r == ':' }) {
 		err := fmt.Errorf("the name of a socket is up to %d printable ASCII characters without colons", maxFDName)
 		faults = append(faults, env.ParseError{Name: "FD", Err: err})

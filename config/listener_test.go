@@ -86,6 +86,7 @@ func TestListenerKeys(t *testing.T) {
 		FirstPort: 1,
 		LastPort:  1,
 		Wire:      "raw",
+		Faults:    config.Faults{FaultP: 1},
 		Options:   map[string][]string{"prefix": {"a", ""}, "once": {"false"}},
 		Limits: config.Limits{
 			MaxConns:         5,
@@ -162,7 +163,7 @@ func TestListenerFaults(t *testing.T) {
 	t.Parallel()
 	const (
 		form = ": a listener is HANDLER[+tls|+unix]://ADDRESS[?key=value&...], as in echo://:12000 (a comma in a value is written %2C)"
-		keys = "wire, greeting, flush, fd, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, handshake_timeout, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer, proxy_protocol, proxy_trusted, tls_cert, tls_key, tls_client_ca"
+		keys = "wire, greeting, flush, fd, delay, jitter, rate, chop, stall, corrupt, half_close_after, reset_after, close_after, fault_p, seed, max_conns, max_conns_per_ip, accept_rate, allow, deny, max_message, handshake_timeout, message_timeout, idle_timeout, write_timeout, send_buffer, receive_buffer, proxy_protocol, proxy_trusted, tls_cert, tls_key, tls_client_ca"
 		port = " is not a port: a number from 1 to 65535, 0 for any free one, or a range as in 9000-9009"
 		host = " is not a host: a name or an address, or nothing for all addresses"
 		ipv6 = " is not an IPv6 address in brackets, as in [::1] or [fe80::1%eth0]"
@@ -240,7 +241,7 @@ func TestListenerFaults(t *testing.T) {
 		{"echo://:1?drain_timeout=1s", `echo://:1?drain_timeout=1s: drain_timeout is process-wide: set PARLEY_DRAIN_TIMEOUT`},
 		{"echo://:1?admin=off", `echo://:1?admin=off: admin is process-wide: set PARLEY_ADMIN`},
 		{"echo://:1?a=1;b=2", `echo://:1?a=1;b=2: the query "a=1;b=2": invalid semicolon separator in query` + sep},
-		{"echo://:1?prefix=100%", `echo://:1?prefix=100%: the query "prefix=100%": invalid URL escape "%"` + sep},
+		{"echo://:1?prefix=100%x", `echo://:1?prefix=100%x: the query "prefix=100%x": invalid URL escape "%x"` + sep},
 		{"echo://:1?wire=raw&wire=raw", `echo://:1?wire=raw&wire=raw: wire is given 2 times: once is enough`},
 		{"echo://:1?greeting", `echo://:1?greeting: greeting has no value`},
 		{"echo://:1?greeting=maybe", `echo://:1?greeting=maybe: greeting="maybe": a boolean is true or false (or on, off, yes, no, 1, 0)`},

@@ -5,14 +5,18 @@ import (
 	"maps"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
 
+// percentSigns finds the percent sign behind a number that ends a value, which begins no escape.
+var percentSigns = regexp.MustCompile(`([0-9])%(&|$)`)
+
 // parseQuery sorts the keys into the handler's options and those that every
 // listener has.
 func (l *Listener) parseQuery(query string, handler Handler) (faults []error) {
-	values, err := url.ParseQuery(query)
+	values, err := url.ParseQuery(percentSigns.ReplaceAllString(query, "$1%25$2"))
 	if err != nil {
 		return []error{fmt.Errorf("the query %q: %w (keys are separated by &, and a sign such as ; or %% is written %%3B or %%25)", query, err)}
 	}

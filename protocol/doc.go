@@ -22,7 +22,8 @@
 // either. A reader ignores the keys it does not know.
 //
 // Further keys are there where they apply, behind handler: via is the proxy that told the client's address, tls the version
-// of TLS, sni the name the client asked for, alpn the protocol agreed upon, client_cn the name in the client's certificate:
+// of TLS, sni the name the client asked for, alpn the protocol agreed upon, client_cn the name in the client's certificate,
+// fault how the server misbehaves towards this client on request:
 //
 //	S: HELLO clientid=18 you=203.0.113.9:51550 me=10.2.1.4:7443 name=pod-x handler=echo via=10.2.1.1:40000 tls=1.3 sni=lab.test LF
 //

@@ -22,6 +22,7 @@ type Greeting struct {
 	SNI      string // the name that the client asked for (RFC 6066, 3)
 	ALPN     string // the protocol that both sides agreed upon (RFC 7301)
 	ClientCN string // the common name of the client's certificate, which was verified
+	Fault    string // how the server misbehaves towards this client on request, as in "delay:200ms+reset_after:1KiB"
 }
 
 // ErrNoGreeting says that a message is no greeting.
@@ -45,7 +46,7 @@ func (g Greeting) appendLine(dst []byte) []byte {
 type greetingWord struct{ key, value string }
 
 // words returns all but the client ID, in the order in which they are written.
-func (g *Greeting) words() [9]greetingWord {
+func (g *Greeting) words() [10]greetingWord {
 	return [...]greetingWord{
 		{"you", g.You},
 		{"me", g.Me},
@@ -56,6 +57,7 @@ func (g *Greeting) words() [9]greetingWord {
 		{"sni", g.SNI},
 		{"alpn", g.ALPN},
 		{"client_cn", g.ClientCN},
+		{"fault", g.Fault},
 	}
 }
 
@@ -86,6 +88,8 @@ func (g *Greeting) set(key, value string) error {
 		g.ALPN = value
 	case "client_cn":
 		g.ClientCN = value
+	case "fault":
+		g.Fault = value
 	}
 	return nil
 }

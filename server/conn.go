@@ -95,6 +95,7 @@ func newConn(l *Listener, a arrival) *conn {
 	if l.TLS != nil {
 		c.t = &secured{transport: a.t, config: l.TLS}
 	}
+	c.t = l.misbehaves(c.t)
 	if !a.from.IsValid() {
 		c.extras.Store(&extras{remote: a.remote})
 	}
@@ -113,6 +114,9 @@ const (
 // of this: a goroutine that has once needed more than the smallest stack keeps the larger one for as long as it waits for input.
 func (c *conn) welcome() {
 	c.welcomed = true
+	if f, ok := c.t.(*faulty); ok {
+		c.misbehave(f)
+	}
 	c.logOpen()
 	if c.ln.Greeting {
 		c.greet()
@@ -128,6 +132,9 @@ func (c *conn) serve() {
 	defer c.finish()
 	if !c.welcomed {
 		return
+	}
+	if f, ok := c.t.(*faulty); ok {
+		c.stalls(f)
 	}
 	if c.out != nil {
 		_ = c.Flush() // What the system has not taken of the greeting. An error shows in the ending.
@@ -164,6 +171,7 @@ func (c *conn) conversed(err error) {
 		err = nil
 	}
 	_ = c.Flush()
+	c.deliver()
 	switch {
 	case c.ending.Load() != nil:
 	case errors.Is(err, handler.ErrFull):
@@ -179,7 +187,7 @@ func (c *conn) conversed(err error) {
 
 // end notes why the connection ends, unless it is known already.
 func (c *conn) end(e *ending) {
-	if c.ending.CompareAndSwap(nil, e) && e.reason.broken() {
+	if c.ending.CompareAndSwap(nil, e) && (e.reason.broken() || e.reason == Fault) {
 		c.endContext()
 	}
 }

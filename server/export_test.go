@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 )
@@ -68,4 +69,19 @@ func ReadHeader(pieces ...[]byte) (client, reached netip.AddrPort, rest []byte, 
 	}
 	client, reached, err = parseHeader(h.got[:h.length])
 	return client, reached, append(h.got[h.length:], rest...), true, err
+}
+
+// Transport returns the type of what a listener with these faults puts over a transport.
+func Transport(f Faults) string {
+	return fmt.Sprintf("%T", New(Config{}).NewListener(ListenerConfig{Faults: f}).misbehaves(nil))
+}
+
+// Draws returns which of the first n connections of a listener get these faults.
+func Draws(f Faults, n int) []bool {
+	l := New(Config{}).NewListener(ListenerConfig{Faults: f})
+	drawn := make([]bool, n)
+	for i := range drawn {
+		drawn[i] = l.misbehaves(nil) != nil
+	}
+	return drawn
 }

@@ -52,7 +52,7 @@ func (c *conn) approach() {
 	}()
 	err := c.shakeHands()
 	if err != nil {
-		c.end(failing(err))
+		c.end(endingOf(err))
 	}
 	if e := c.ending.Load(); e != nil {
 		c.logFailed(e)
@@ -90,10 +90,19 @@ func (c *conn) shakeHands() error {
 			return err
 		}
 	}
-	if s, ok := c.t.(*secured); ok {
+	if s := securedOf(c.t); s != nil {
 		return c.secure(s)
 	}
 	return nil
+}
+
+// securedOf returns the transport of TLS; nil where there is none.
+func securedOf(t transport) *secured {
+	if f, ok := t.(*faulty); ok {
+		t = f.transport
+	}
+	s, _ := t.(*secured)
+	return s
 }
 
 // receives gives r what the client sends until r has enough. It returns ShuttingDown as an error when the drain does
@@ -109,14 +118,6 @@ func (c *conn) receives(r receiver) error {
 		}
 		c.arm(0) // It came too early, or the drain has just begun.
 	}
-}
-
-// failing is the ending of a connection whose handshake returned err.
-func failing(err error) *ending {
-	if e, ok := errors.AsType[*ending](err); ok {
-		return e
-	}
-	return endingOf(err)
 }
 
 // logFailed says at most once a second that handshakes fail, and why this one has; how many it is, the metrics say.

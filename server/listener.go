@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,6 +28,7 @@ type ListenerConfig struct {
 	TLS         *tls.Config    // clients speak TLS; nil: they don't
 	Proxied     bool           // each connection begins with a header of the PROXY protocol, which names the client
 	Proxies     []netip.Prefix // whose headers are believed, besides those of a unix socket's peers; anybody else is shut out
+	Faults      Faults         // how connections misbehave on request; a Seed of 0 is replaced by one that NewListener chooses
 }
 
 // A Listener is one configured listener. It may serve several sockets, as a port range does.
@@ -36,6 +38,9 @@ type Listener struct {
 	srv        *Server
 	limiter    *rate.Limiter // nil: none
 	handshakes bool          // a connection has something to do before its conversation
+	faulty     *misbehaviour // nil: none misbehaves
+
+	connections atomic.Uint64 // that might have; counted only where some do
 
 	// Guarded by Server.mu.
 	quota quota
@@ -47,8 +52,10 @@ func (s *Server) NewListener(c ListenerConfig) *Listener {
 	if c.Wire == nil {
 		c.Wire = protocol.Text{}
 	}
+	faults := newMisbehaviour(&c.Faults)
 	l := &Listener{
 		ListenerConfig: c,
+		faulty:         faults,
 		srv:            s,
 		handshakes:     c.Proxied || c.TLS != nil,
 		limiter:        s.limiter,

@@ -101,14 +101,15 @@ func (s *Server) flushThrottles() {
 }
 
 // logEnd writes the one line of a connection. One who sent nothing, as a health check does, is not worth a line unless
-// something went wrong, and nor is one whose handshake failed, of which logFailed tells.
+// something went wrong, or was to, and nor is one whose handshake failed, of which logFailed tells.
 //
 //go:noinline
 func (c *conn) logEnd() {
 	e := c.ending.Load()
 	t := c.traffic()
 	level := zapcore.InfoLevel
-	if t.received == 0 || !c.welcomed && !c.refused {
+	fault := c.fault()
+	if t.received == 0 && fault == "" || !c.welcomed && !c.refused {
 		level = zapcore.DebugLevel
 	}
 	if e.reason == Internal {
@@ -132,6 +133,9 @@ func (c *conn) logEnd() {
 		zap.Uint64("bytes_out", t.sent),
 		zap.Duration("duration", time.Duration(c.ln.srv.now()-c.began)),
 		zap.String("reason", e.reason.String()),
+	}
+	if fault != "" {
+		fields = append(fields, zap.String("fault", fault))
 	}
 	fields = append(fields, c.facts().fields()...)
 	if r := c.registration(); r != nil {

@@ -16,7 +16,9 @@ var (
 	sentDesc         = desc("sent_bytes_total", "Bytes sent to clients.")
 	messagesDesc     = desc("messages_total", "Messages received from clients.")
 	acceptErrorsDesc = desc("accept_errors_total", "Failures to accept a connection.")
-	panicsDesc       = desc("handler_panics_total", "Panics of handlers; each ended one connection.")
+	faultsDesc       = prometheus.NewDesc("parley_faults_total", "Conversations that were given a fault on request.",
+		append([]string{"fault"}, listenerLabels...), nil)
+	panicsDesc = desc("handler_panics_total", "Panics of handlers; each ended one connection.")
 )
 
 func desc(name, help string) *prometheus.Desc {
@@ -64,7 +66,8 @@ type tally struct {
 	closed       [numReasons]uint64
 	acceptErrors uint64
 	panics       uint64
-	traffic      // of connections that have ended
+	faults       [numFaults]uint64 // conversations that were given each of faultKinds
+	traffic                        // of connections that have ended
 }
 
 // tallyOf returns the tally of the listeners of this label: two listeners on port 0 may have the same one. The caller holds
@@ -107,7 +110,7 @@ func (s *Server) snapshot() []tally {
 // Describe sends the descriptions of all metrics; see prometheus.Collector.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		acceptedDesc, activeDesc, closedDesc, receivedDesc, sentDesc, messagesDesc, acceptErrorsDesc, panicsDesc,
+		acceptedDesc, activeDesc, closedDesc, receivedDesc, sentDesc, messagesDesc, acceptErrorsDesc, panicsDesc, faultsDesc,
 	} {
 		ch <- d
 	}
@@ -133,6 +136,9 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 		count(messagesDesc, t.messagesIn)
 		count(acceptErrorsDesc, t.acceptErrors)
 		count(panicsDesc, t.panics)
+		for i, n := range t.faults {
+			ch <- prometheus.MustNewConstMetric(faultsDesc, prometheus.CounterValue, float64(n), faultKinds[i].word, t.listener, t.handler)
+		}
 	}
 	s.durations.Collect(ch)
 	s.handshakes.Collect(ch)

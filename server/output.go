@@ -165,10 +165,7 @@ func (c *conn) send(b []byte) error {
 	n, err := c.t.send(b)
 	c.sent.Store(c.sent.Load() + uint64(n))
 	if err != nil {
-		c.end(endingOf(err))
-		c.sendErr = c.ending.Load()
-		c.t.interrupt()
-		return c.sendErr
+		return c.sendFailed(err)
 	}
 	if c.stage.Load() == waiting { // Otherwise taken does.
 		c.lastActive.Store(c.ln.srv.now())
@@ -176,11 +173,28 @@ func (c *conn) send(b []byte) error {
 	return nil
 }
 
-// failed reports whether sending has failed.
+// sendFailed notes that nothing more can be sent. What a fault has ended on request is closed as that fault wants it, which
+// may be in good order.
+//
+//go:noinline
+func (c *conn) sendFailed(err error) error {
+	e := endingOf(err)
+	c.end(e)
+	if e.reason == Fault {
+		c.sendErr = e
+		c.End()
+		return e
+	}
+	c.sendErr = c.ending.Load()
+	c.t.interrupt()
+	return c.sendErr
+}
+
+// failed reports whether sending has failed, other than on request.
 func (c *conn) failed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.sendErr != nil
+	return c.sendErr != nil && c.sendErr.reason != Fault
 }
 
 // greet tells the client who it is, as far as the system takes it at once; what is left is gathered.
@@ -199,6 +213,7 @@ func (c *conn) greet() {
 		SNI:      f.sni,
 		ALPN:     f.alpn,
 		ClientCN: f.clientCN,
+		Fault:    c.fault(),
 	}))
 	n := c.t.sendNow(*c.out)
 	c.sent.Store(uint64(n))

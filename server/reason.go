@@ -44,6 +44,8 @@ const (
 	WriteTimeout
 	// SlowReader says that the handler dropped a client for whom others would have had to wait.
 	SlowReader
+	// Fault says that the server closed or reset it on request (Faults).
+	Fault
 	// Reset by the client, or by something between.
 	Reset
 	// Lost says that the network or the system ended the connection: no answer to keep-alives, no route, no memory.
@@ -74,6 +76,7 @@ var reasonWords = [numReasons]string{
 	IdleTimeout:      "idle_timeout",
 	WriteTimeout:     "write_timeout",
 	SlowReader:       "slow_reader",
+	Fault:            "fault",
 	Reset:            "reset",
 	Lost:             "lost",
 	Internal:         "internal",
@@ -130,6 +133,9 @@ func (e *ending) Error() string {
 // endingOf turns what reading or writing returned into an ending: the one place that knows which errors are the
 // network's everyday life.
 func endingOf(err error) *ending {
+	if e, ok := errors.AsType[*ending](err); ok {
+		return e
+	}
 	if failed, ok := errors.AsType[tlsError](err); ok {
 		return &ending{reason: BadTLS, err: failed}
 	}

@@ -119,11 +119,16 @@ func (s *secured) send(b []byte) (int, error) { return s.tls.Write(b) }
 func (s *secured) sendNow([]byte) int { return 0 }
 
 func (s *secured) closeWrite() {
+	s.halfClose()
+	s.closing = true
+}
+
+// halfClose ends our side, and goes on with the client's.
+func (s *secured) halfClose() {
 	if s.shaken {
 		_ = s.tls.CloseWrite() // Says so in TLS.
 	}
 	s.transport.closeWrite()
-	s.closing = true
 }
 
 func (s *secured) close() {

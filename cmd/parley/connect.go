@@ -184,7 +184,7 @@ func introduction(address client.Address, conn *client.Conn) string {
 			fmt.Fprintf(&b, " on %s", g.Name)
 		}
 		for _, more := range []struct{ what, said string }{
-			{"via", g.Via}, {"tls", g.TLS}, {"sni", g.SNI}, {"alpn", g.ALPN}, {"client_cn", g.ClientCN},
+			{"via", g.Via}, {"tls", g.TLS}, {"sni", g.SNI}, {"alpn", g.ALPN}, {"client_cn", g.ClientCN}, {"fault", g.Fault},
 		} {
 			if more.said != "" {
 				fmt.Fprintf(&b, ", %s=%s", more.what, more.said)

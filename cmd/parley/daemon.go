@@ -150,6 +150,7 @@ func (d *daemon) open(listeners []config.Listener) error {
 			TLS:         sources.config(cert),
 			Proxied:     l.ProxyProtocol,
 			Proxies:     l.ProxyTrusted,
+			Faults:      faults(l),
 		})}
 		s.sockets, s.handed, err = d.sockets(ctx, "listener "+l.String(), l.Network, l.FD, l.Addresses())
 		d.serving = append(d.serving, s)
@@ -198,6 +199,26 @@ func limits(l config.Listener) server.Limits {
 		own.AcceptRate = l.AcceptRate
 	}
 	return own
+}
+
+// faults are how the listener's connections are to misbehave; zero where none of them is to.
+func faults(l config.Listener) server.Faults {
+	if l.FaultP == 0 {
+		return server.Faults{}
+	}
+	return server.Faults{
+		Delay:          l.Delay,
+		Jitter:         l.Jitter,
+		Rate:           int64(l.Rate),
+		Chop:           int64(l.Chop),
+		Stall:          l.Stall,
+		Corrupt:        float64(l.Corrupt),
+		HalfCloseAfter: int64(l.HalfCloseAfter),
+		ResetAfter:     int64(l.ResetAfter),
+		CloseAfter:     l.CloseAfter,
+		Share:          float64(l.FaultP),
+		Seed:           uint64(l.Seed),
+	}
 }
 
 func (d *daemon) closeSockets() {

@@ -9,7 +9,7 @@ import (
 func newEnv() *cobra.Command {
 	return &cobra.Command{
 		Use:   "env",
-		Short: "Print every variable: name, type, default, meaning",
+		Short: "Print every variable and listener key: name, type, default, meaning",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runError(config.WriteTable(cmd.OutOrStdout()))

@@ -102,6 +102,9 @@ func (s serving) fields() []zap.Field {
 		}
 		fields = append(fields, zap.String("cert", cert), zap.String("cert_sha256", s.certs.Fingerprint()))
 	}
+	if faults := s.listener.Faults; faults.String() != "" {
+		fields = append(fields, zap.Stringer("fault", &faults), zap.Stringer("fault_p", s.config.FaultP), zap.Uint64("seed", faults.Seed))
+	}
 	fields = append(fields, zap.String("try", s.try()))
 	if s.handed > 0 {
 		fields = append(fields, zap.Int("handed_over", s.handed))

@@ -37,7 +37,9 @@ A LISTENER is HANDLER[+tls|+unix]://ADDRESS[?key=value&...], for instance
   chat://:12000                  a room; --console has this terminal in it
   echo+tls://:7443               over TLS
   echo+unix:///run/parley.sock   on a unix socket
-Without one, PARLEY_LISTEN says what to serve. "parley env" lists all variables.
+  'echo://:12000?delay=200ms'    each answer 200 ms late, and so on: see "parley env"
+Without one, PARLEY_LISTEN says what to serve. "parley env" lists all variables,
+and the keys of a listener.
 
 SIGTERM or SIGINT (Ctrl-C) drains the connections and ends with status 0, a
 second one ends at once with status 1.`,

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// A resetting resets the connection when so many bytes were sent. A reset makes the system drop what it still holds, so it
+// first waits until the client's system has all of them. Over a unix socket, where there are no resets, it is closed.
+type resetting struct {
+	f     *faulty
+	below sender
+	left  int64
+}
+
+// A client that takes nothing of what is left for resetPatience, looked at every resetLook, is reset all the same. Where the
+// system does not say what it holds, it has resetGrace.
+const (
+	resetPatience = 10 * time.Second
+	resetLook     = time.Millisecond
+	resetGrace    = 100 * time.Millisecond
+)
+
+var resetFault = faultKind{
+	word: "reset_after",
+	text: func(f *Faults) string { return sizeText(f.ResetAfter) },
+	stage: func(f *faulty, _ *rand.Rand, below sender) sender {
+		return &resetting{f, below, f.ResetAfter}
+	},
+}
+
+func (r *resetting) send(b []byte) (int, error) {
+	if r.left == 0 {
+		return 0, errCutOff
+	}
+	n, err := r.below.send(b[:min(int64(len(b)), r.left)])
+	r.left -= int64(n)
+	if err == nil && r.left == 0 {
+		r.settle()
+		r.f.fail(errCutOff)
+		err = errCutOff
+	}
+	return n, err
+}
+
+// settle waits until the client's system has what was sent.
+func (r *resetting) settle() {
+	queue, known := queued(r.f.transport)
+	if !known {
+		r.wait(resetGrace)
+		return
+	}
+	for took := time.Now(); queue > 0 && time.Since(took) < resetPatience && !r.f.interrupted(); {
+		r.wait(resetLook)
+		before := queue
+		if queue, _ = queued(r.f.transport); queue < before {
+			took = time.Now()
+		}
+	}
+}
+
+// wait waits also while the server drains, unlike pause: what was sent is to arrive.
+func (r *resetting) wait(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.f.cut:
+	}
+}
+
+// queued returns how many bytes the system holds that the client's has not taken; false if it does not say.
+func queued(t transport) (int, bool) {
+	switch t := t.(type) {
+	case *secured:
+		return queued(t.transport)
+	case interface{ queued() (int, bool) }:
+		return t.queued()
+	}
+	return 0, false
+}
