@@ -128,6 +128,25 @@ func ExampleWriteTable() {
 	// PARLEY_TLS_CLIENT_CA      file                   -                PEM certificates, one of which must have signed the client's, for +tls; empty: no client certificate is asked for
 	// PARLEY_DRAIN_DELAY        duration               0s               how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once
 	// PARLEY_DRAIN_TIMEOUT      duration               8s               how long sessions may take to finish once the listeners are closed; 0: they are cut at once
+	//
+	// LISTENER KEY      TYPE      DEFAULT  MEANING
+	// wire              name      -        the wire format; empty: the handler's own, most often text
+	// greeting          on|off    -        whether a client is greeted; empty: as is usual on that wire
+	// flush             duration  200ms    how long a client that never sent a newline stays quiet before what it sent is a message; 0: for ever
+	// fd                name      -        the name of the sockets that a service manager hands over for it; empty: those that have its address
+	// delay             duration  0s       what is sent arrives that much later, up to 64 KiB at a time
+	// jitter            duration  0s       the delay differs by up to that much either way, from write to write; the order stays
+	// rate              bytes     0        what is sent a second, at most
+	// chop              bytes     0        what is sent at a time, in a segment of its own, a millisecond after the one before
+	// stall             duration  0s       nothing is said or read for that long at first, then all is as usual
+	// corrupt           percent   0%       the share of the bytes sent that get another value
+	// half_close_after  bytes     0        our side ends when so much was sent, and what the client sends is still read
+	// reset_after       bytes     0        the connection is reset when the client has got so much
+	// close_after       duration  0s       the connection is closed when it has lasted so long
+	// fault_p           percent   100%     the share of the connections that get these faults
+	// seed              integer   0        the same number gives the n-th connection of a listener the same faults and the same wrong bytes; 0: a new one at each start, which the log tells
+	//
+	// A listener also has as keys the variables from PARLEY_MAX_CONNS to PARLEY_TLS_CLIENT_CA in lower case, and those of its handler.
 }
 
 func ExampleWriteMarkdown() {
