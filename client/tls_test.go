@@ -438,13 +438,13 @@ func TestTLS_verdict(t *testing.T) {
 	t.Parallel()
 	alone := issue(t, template("alone"), nil)
 	server := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{alone}}, func(nc *tls.Conn) {
-		g := protocol.Greeting{ClientID: 7, You: "203.0.113.9:51544", Handler: "echo", Via: "127.0.0.1:5000", TLS: "1.3", SNI: "lab.test", ALPN: "x", ClientCN: "ada"}
+		g := protocol.Greeting{ClientID: 7, You: "203.0.113.9:51544", Handler: "echo", Via: "127.0.0.1:5000", TLS: "1.3", SNI: "lab.test", ALPN: "x", ClientCN: "ada", Fault: "delay:1ms"}
 		_, _ = nc.Write(protocol.Text{}.AppendGreeting(nil, g))
 		_, _ = io.Copy(nc, nc)
 	})
 	p := client.Probe{Address: server, Timeout: patience, Dialer: client.Dialer{TLS: &client.TLSConfig{Insecure: true}, Silence: patience}}
 	v := p.Once(t.Context(), 0)
-	want := regexp.MustCompile(`\Aok \S+ clientid=7 dns=0\.0ms connect=[\d.]+ms tls=[\d.]+ms greeting=[\d.]+ms echo=[\d.]+ms path=proxy\z`)
+	want := regexp.MustCompile(`\Aok \S+ clientid=7 dns=0\.0ms connect=[\d.]+ms tls=[\d.]+ms greeting=[\d.]+ms echo=[\d.]+ms path=proxy fault=delay:1ms\z`)
 	if !want.MatchString(v.String()) {
 		t.Errorf("got %s\nwant %v", v, want)
 	}
@@ -453,7 +453,7 @@ func TestTLS_verdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, part := range []string{
-		`"via":"127.0.0.1:5000","tls":"1.3","sni":"lab.test","alpn":"x","client_cn":"ada",`,
+		`"via":"127.0.0.1:5000","tls":"1.3","sni":"lab.test","alpn":"x","client_cn":"ada","fault":"delay:1ms",`,
 		`"tls_version":"1.3","tls_cipher":"TLS_`,
 		`"cert_sha256":"` + client.PinOf(alone.Leaf).String() + `","cert_expires":"` + alone.Leaf.NotAfter.UTC().Format(time.RFC3339) + `"`,
 		`"path":"proxy"`, `"tls_ms":`,

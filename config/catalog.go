@@ -6,6 +6,10 @@ type Catalog struct {
 	Handlers map[string]Handler
 	Wires    map[string]Wire
 
+	// Check returns what else is wrong with a listener, a line each; nil: nothing
+	// else is looked at.
+	Check func(Listener) error
+
 	// Variables are those that others read: Load does not warn of them.
 	Variables []string
 }

@@ -183,3 +183,46 @@ func ExampleWriteMarkdown() {
 	// | `PARLEY_DRAIN_DELAY` | duration | `0s` | how long after SIGTERM the listeners stay open while /readyz says 503; 0: they close at once |
 	// | `PARLEY_DRAIN_TIMEOUT` | duration | `8s` | how long sessions may take to finish once the listeners are closed; 0: they are cut at once |
 }
+
+// Settings tells what is in force, and where it came from.
+func ExampleListener_Settings() {
+	environ := []string{"PARLEY_IDLE_TIMEOUT=1m"}
+	_, listeners, _, _ := config.Load(environ, []string{"echo://:1?delay=200ms&fault_p=5%"}, catalog)
+	for _, s := range listeners[0].Settings(config.Origin{Environ: environ}) {
+		switch s.Name {
+		case "wire", "delay", "fault_p", "idle_timeout":
+			fmt.Println(s.Name, s.Value, s.From)
+		}
+	}
+	// Output:
+	// wire text default
+	// delay 200ms listener
+	// fault_p 5% listener
+	// idle_timeout 1m environment
+}
+
+func ExampleConfig_Settings() {
+	origin := config.Origin{Environ: []string{"PARLEY_NAME=lab", "PARLEY_LOG_LEVEL=warn"}, Flags: []string{"PARLEY_LOG_LEVEL"}}
+	cfg, _, _, _ := config.Load(origin.Environ, nil, catalog)
+	for _, s := range cfg.Settings(origin)[1:6] {
+		fmt.Println(s.Name, s.Value, s.From)
+	}
+	// Output:
+	// PARLEY_NAME lab environment
+	// PARLEY_ADMIN 127.0.0.1:12001 default
+	// PARLEY_ADMIN_PPROF false default
+	// PARLEY_LOG_FORMAT auto default
+	// PARLEY_LOG_LEVEL warn flag
+}
+
+func ExamplePercent() {
+	var p config.Percent
+	for _, text := range []string{"5%", "0.1%", "5"} {
+		err := p.UnmarshalText([]byte(text))
+		fmt.Println(p, float64(p), err)
+	}
+	// Output:
+	// 5% 0.05 <nil>
+	// 0.1% 0.001 <nil>
+	// 0.1% 0.001 a share is a number from 0% to 100%, as in 5% or 0.1%
+}

@@ -153,6 +153,9 @@ func parseListener(written string, vars map[string]string, catalog Catalog) (Lis
 		if handler.Check != nil {
 			faults = append(faults, lines(handler.Check(l.Options))...)
 		}
+		if catalog.Check != nil {
+			faults = append(faults, lines(catalog.Check(l))...)
+		}
 	}
 	return l, faults
 }

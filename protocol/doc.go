@@ -26,6 +26,7 @@
 // fault how the server misbehaves towards this client on request:
 //
 //	S: HELLO clientid=18 you=203.0.113.9:51550 me=10.2.1.4:7443 name=pod-x handler=echo via=10.2.1.1:40000 tls=1.3 sni=lab.test LF
+//	S: HELLO clientid=19 you=203.0.113.9:51552 me=10.2.1.4:12000 name=pod-x handler=echo fault=delay:200ms+reset_after:1KiB LF
 //
 // An error is the word ERR, the reason and words of the form key=value:
 //

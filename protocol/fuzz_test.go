@@ -126,8 +126,8 @@ func FuzzGreeting(f *testing.F) {
 		}
 		sameGreeting(t, protocol.Greeting{ClientID: id, You: you, Me: me, Name: name, Handler: handler},
 			protocol.Greeting{ClientID: id, You: clean(you), Me: clean(me), Name: clean(name), Handler: clean(handler)})
-		sameGreeting(t, protocol.Greeting{ClientID: id, Via: you, TLS: me, SNI: name, ALPN: handler, ClientCN: name},
-			protocol.Greeting{ClientID: id, Via: clean(you), TLS: clean(me), SNI: clean(name), ALPN: clean(handler), ClientCN: clean(name)})
+		sameGreeting(t, protocol.Greeting{ClientID: id, Via: you, TLS: me, SNI: name, ALPN: handler, ClientCN: name, Fault: you},
+			protocol.Greeting{ClientID: id, Via: clean(you), TLS: clean(me), SNI: clean(name), ALPN: clean(handler), ClientCN: clean(name), Fault: clean(you)})
 	})
 }
 

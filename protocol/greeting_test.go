@@ -15,7 +15,7 @@ func TestParseGreeting(t *testing.T) {
 	}
 	secure := protocol.Greeting{
 		ClientID: 17, You: "203.0.113.9:51544", Handler: "echo",
-		Via: "10.2.1.1:40000", TLS: "1.3", SNI: "lab.example.org", ALPN: "parley", ClientCN: "ada",
+		Via: "10.2.1.1:40000", TLS: "1.3", SNI: "lab.example.org", ALPN: "parley", ClientCN: "ada", Fault: "delay:200ms+corrupt:1%",
 	}
 	tests := []struct {
 		line string
@@ -28,11 +28,11 @@ func TestParseGreeting(t *testing.T) {
 		{line: "HELLO clientid=18446744073709551615", want: protocol.Greeting{ClientID: 1<<64 - 1}},
 		{line: "HELLO  clientid=1   name=x ", want: protocol.Greeting{ClientID: 1, Name: "x"}},
 		{
-			line: "HELLO clientid=17 you=203.0.113.9:51544 handler=echo via=10.2.1.1:40000 tls=1.3 sni=lab.example.org alpn=parley client_cn=ada",
+			line: "HELLO clientid=17 you=203.0.113.9:51544 handler=echo via=10.2.1.1:40000 tls=1.3 sni=lab.example.org alpn=parley client_cn=ada fault=delay:200ms+corrupt:1%",
 			want: secure,
 		},
 		{
-			line: "HELLO client_cn=ada alpn=parley sni=lab.example.org tls=1.3 via=10.2.1.1:40000 handler=echo you=203.0.113.9:51544 clientid=17",
+			line: "HELLO fault=delay:200ms+corrupt:1% client_cn=ada alpn=parley sni=lab.example.org tls=1.3 via=10.2.1.1:40000 handler=echo you=203.0.113.9:51544 clientid=17",
 			want: secure,
 		},
 		{line: "HELLO via=[2001:db8::1]:9 clientid=1 tls sni=a=b", want: protocol.Greeting{ClientID: 1, Via: "[2001:db8::1]:9", SNI: "a=b"}},
@@ -88,18 +88,18 @@ func TestGreeting_keysThatApply(t *testing.T) {
 	t.Parallel()
 	g := protocol.Greeting{
 		ClientID: 17, You: "203.0.113.9:51544", Me: "10.2.1.4:12000", Name: "pod-x", Handler: "echo",
-		Via: "10.2.1.1:40000", TLS: "1.3", SNI: "lab.example.org", ALPN: "parley", ClientCN: "Ada Lovelace",
+		Via: "10.2.1.1:40000", TLS: "1.3", SNI: "lab.example.org", ALPN: "parley", ClientCN: "Ada Lovelace", Fault: "delay:200ms+corrupt:1%",
 	}
 	const (
 		line = "HELLO clientid=17 you=203.0.113.9:51544 me=10.2.1.4:12000 name=pod-x handler=echo" +
-			" via=10.2.1.1:40000 tls=1.3 sni=lab.example.org alpn=parley client_cn=Ada_Lovelace\n"
+			" via=10.2.1.1:40000 tls=1.3 sni=lab.example.org alpn=parley client_cn=Ada_Lovelace fault=delay:200ms+corrupt:1%\n"
 		object = `{"clientid":17,"you":"203.0.113.9:51544","me":"10.2.1.4:12000","name":"pod-x","handler":"echo",` +
-			`"via":"10.2.1.1:40000","tls":"1.3","sni":"lab.example.org","alpn":"parley","client_cn":"Ada_Lovelace"}` + "\n"
+			`"via":"10.2.1.1:40000","tls":"1.3","sni":"lab.example.org","alpn":"parley","client_cn":"Ada_Lovelace","fault":"delay:200ms+corrupt:1%"}` + "\n"
 		// As Text shows it, which sorts the keys.
-		dict = `{'alpn': 'parley', 'client_cn': 'Ada_Lovelace', 'clientid': 17, 'handler': 'echo', 'me': '10.2.1.4:12000', ` +
+		dict = `{'alpn': 'parley', 'client_cn': 'Ada_Lovelace', 'clientid': 17, 'fault': 'delay:200ms+corrupt:1%', 'handler': 'echo', 'me': '10.2.1.4:12000', ` +
 			`'name': 'pod-x', 'sni': 'lab.example.org', 'tls': '1.3', 'via': '10.2.1.1:40000', 'you': '203.0.113.9:51544'}`
 	)
-	keys := []string{"via", "tls", "sni", "alpn", "client_cn"}
+	keys := []string{"via", "tls", "sni", "alpn", "client_cn", "fault"}
 	for name, want := range map[string]string{
 		protocol.TextName: line, protocol.RawName: line, protocol.JSONName: object, protocol.PickleName: dict,
 	} {

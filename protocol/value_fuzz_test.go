@@ -133,7 +133,7 @@ func FuzzValueGreeting(f *testing.F) {
 				sent := w.AppendGreeting(nil, g)
 				want := protocol.Greeting{
 					ClientID: g.ClientID, You: clean(g.You), Me: clean(g.Me), Name: clean(g.Name), Handler: clean(g.Handler),
-					Via: clean(g.Via), TLS: clean(g.TLS), SNI: clean(g.SNI), ALPN: clean(g.ALPN), ClientCN: clean(g.ClientCN),
+					Via: clean(g.Via), TLS: clean(g.TLS), SNI: clean(g.SNI), ALPN: clean(g.ALPN), ClientCN: clean(g.ClientCN), Fault: clean(g.Fault),
 				}
 				if got, err := w.ParseGreeting(one(sent)); got != want || err != nil {
 					t.Fatalf("wrote %q, read %+v, %v; want %+v", sent, got, err, want)
@@ -153,7 +153,7 @@ func FuzzValueGreeting(f *testing.F) {
 				tell(e)
 			}
 			greet(protocol.Greeting{ClientID: id, You: word, Me: detail, Name: detail, Handler: word})
-			greet(protocol.Greeting{ClientID: id, Via: detail, TLS: word, SNI: detail, ALPN: word, ClientCN: detail})
+			greet(protocol.Greeting{ClientID: id, Via: detail, TLS: word, SNI: detail, ALPN: word, ClientCN: detail, Fault: word})
 			if word != "" {
 				tell(protocol.Error{Reason: word, Limit: limit, Detail: detail})
 			}

@@ -54,10 +54,25 @@
 // then by lists and caps. The transport of TLS (secured) stands upon the one that carries its records, which is chosen
 // as for any other connection.
 //
+// # Faults on request
+//
+// A connection may misbehave because its listener was asked for it (Faults). One that has drawn faults is carried by a
+// transport of its own kind (faulty), which stands upon all others; for the rest there is none of it. The conversation knows
+// nothing of it but that it may end for the reason Fault:
+//
+//	handler: Reply -> gather -> send
+//	                             |
+//	  faulty   rate -> delay -> chop -> corrupt -> half_close_after -> reset_after
+//	                             |
+//	           transport: TLS, socket
+//
+// Each is a file (fault_delay.go) and a line of faultKinds. What is delayed is sent by a goroutine that lives as long as there
+// is any of it, and which close and reset wait for.
+//
 // # Goroutines
 //
 // Each connection has one, which Shutdown waits for. It alone reads, and it runs the handler. Those that the handler starts
-// with Session.Go it waits for when the handler has returned. Replies may come from any goroutine, one at a time under
+// with Session.Go it waits for when the handler has returned. Only what a fault delays has another one. Replies may come from any goroutine, one at a time under
 // conn.mu. Nobody holds Server.mu while reading, writing or logging.
 //
 // # Transports

@@ -243,9 +243,20 @@ func ExampleReason() {
 	// idle_timeout
 	// write_timeout
 	// slow_reader
+	// fault
 	// reset
 	// lost
 	// internal
 	// shutting_down
 	// cut
+}
+
+// A listener whose connections misbehave says so in its greeting, in these words.
+func ExampleFaults_String() {
+	faults := server.Faults{Delay: 200 * time.Millisecond, Jitter: 50 * time.Millisecond, Rate: 10 << 10, ResetAfter: 1500, Share: 0.05}
+	fmt.Println(&faults)
+	fmt.Println(server.FaultWords())
+	// Output:
+	// rate:10KiB+delay:200ms+jitter:50ms+reset_after:1500B
+	// [stall close_after rate delay chop corrupt half_close_after reset_after]
 }

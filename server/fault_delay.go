@@ -38,7 +38,7 @@ var delayFault = faultKind{
 	text: func(f *Faults) string {
 		text := durationText(f.Delay)
 		if text != "" && f.Jitter > 0 {
-			text += "+jitter:" + f.Jitter.String()
+			text += "+jitter:" + durationText(f.Jitter)
 		}
 		return text
 	},

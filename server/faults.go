@@ -22,7 +22,7 @@ type Faults struct {
 	CloseAfter     time.Duration // how long after its beginning it is closed; 0: it is not
 
 	Share float64 // of the connections get them, up to 1; 0: all
-	Seed  uint64  // the same one gives the n-th connection of a listener the same; 0: any
+	Seed  uint64  // the same one gives the n-th connection that a listener accepts the same; 0: any
 }
 
 // A faultKind is one way to misbehave. What is sent goes through the stages of those that are asked for.
@@ -100,12 +100,20 @@ func (m *misbehaviour) random(n uint64, kind int) *rand.Rand {
 	return rand.New(rand.NewPCG(m.Seed, n<<8|uint64(kind)))
 }
 
-// durationText is a duration as a fault's word has it; empty for none.
+// durationText is a duration as a fault's word has it, without the units of which there are none: 1h, and not 1h0m0s. It is
+// empty for none.
 func durationText(d time.Duration) string {
 	if d <= 0 {
 		return ""
 	}
-	return d.String()
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // sizeText is a number of bytes as a fault's word has it, in the largest unit of which it is a multiple; empty for none.

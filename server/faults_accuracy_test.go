@@ -3,7 +3,7 @@ package server_test
 import (
 	"fmt"
 	"io"
-	"net"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -12,109 +12,121 @@ import (
 	"parley/server"
 )
 
-// A thousand clients are answered as late as was asked for: never early, and half of them less than 2 ms after that. What a
-// busy machine adds to the others is logged.
+// A thousand clients are answered as late as was asked for: never early, and half of them less than 2 ms after that. What the
+// machine adds to any answer, another server tells, whose answers are not delayed; and one that is busy for a while has
+// several rounds for it.
 func TestDelay_manyClients(t *testing.T) {
 	t.Parallel()
-	const clients, delay, rounds = 1000, 200 * time.Millisecond, 3
-	s := serve(t, overTCP, echo(""), misbehaving(server.Faults{Delay: delay}))
-	conns := make([]*client, clients)
+	const clients, delay, rounds, within = 1000, 200 * time.Millisecond, 10, 2 * time.Millisecond
+	late, plain := dialMany(serve(t, overTCP, echo(""), misbehaving(server.Faults{Delay: delay})), clients), dialMany(serve(t, overTCP, echo("")), clients)
+	for round := range rounds {
+		undelayed := askAll(t, plain, delay)
+		took := askAll(t, late, delay)
+		if t.Failed() {
+			return
+		}
+		t.Logf("round %d: %d answers came %v to %v after the delay, p50 %v, p90 %v, p99 %v; without one they take p50 %v, p99 %v", round+1, clients,
+			took[0]-delay, took[clients-1]-delay, took[clients/2]-delay, took[clients*9/10]-delay, took[clients*99/100]-delay, undelayed[clients/2], undelayed[clients*99/100])
+		if took[0] < delay {
+			t.Fatalf("one came %v early", delay-took[0])
+		}
+		if took[clients/2]-delay <= within+undelayed[clients/2] {
+			return
+		}
+	}
+	t.Errorf("in no round of %d, half of the answers came within %v", rounds, within)
+}
+
+func dialMany(s *stage, n int) []*client {
+	conns := make([]*client, n)
 	for i := range conns {
 		conns[i] = s.dial()
 	}
-	var mu sync.Mutex
-	var took []time.Duration
+	return conns
+}
+
+// askAll has each client ask once, spread evenly over a while, as clients who know nothing of each other do. It returns how long
+// the answers took, the shortest first.
+func askAll(t *testing.T, conns []*client, spread time.Duration) []time.Duration {
+	t.Helper()
+	took := make([]time.Duration, len(conns))
 	var done sync.WaitGroup
 	began := time.Now()
 	for i, c := range conns {
 		done.Go(func() {
-			for round := range rounds {
-				// Spread evenly, as clients who know nothing of each other are.
-				due := time.Duration(round)*2*delay + time.Duration(i)*2*delay/clients
-				time.Sleep(due - time.Since(began))
-				line := fmt.Sprintf("%d of %d\n", round, i)
-				sent := time.Now()
-				if _, err := io.WriteString(c.Conn, line); err != nil {
-					t.Error(err)
-					return
-				}
-				got, err := c.r.ReadString('\n')
-				d := time.Since(sent)
-				if err != nil || got != line {
-					t.Errorf("got %q, %v; want %q", got, err, line)
-					return
-				}
-				mu.Lock()
-				took = append(took, d)
-				mu.Unlock()
+			time.Sleep(time.Duration(i)*spread/time.Duration(len(conns)) - time.Since(began))
+			line := fmt.Sprintf("%d\n", i)
+			sent := time.Now()
+			if _, err := io.WriteString(c.Conn, line); err != nil {
+				t.Error(err)
+				return
+			}
+			got, err := c.r.ReadString('\n')
+			took[i] = time.Since(sent)
+			if err != nil || got != line {
+				t.Errorf("got %q, %v; want %q", got, err, line)
 			}
 		})
 	}
 	done.Wait()
-	if t.Failed() {
-		return
-	}
 	slices.Sort(took)
-	late := func(percent int) time.Duration { return took[(len(took)-1)*percent/100] - delay }
-	t.Logf("%d answers of %d clients came %v to %v after the delay, p50 %v, p90 %v, p99 %v", len(took), clients, late(0), late(100), late(50), late(90), late(99))
-	if late(0) < 0 {
-		t.Errorf("one came %v early", -late(0))
-	}
-	if late(50) > 2*time.Millisecond && !raceDetector {
-		t.Errorf("half of them came %v late or more", late(50))
-	}
+	return took
 }
 
-// Over a real connection too the rate is what was asked for, within 5 %, and never more.
+// Over a real connection too the rate is what was asked for, within 5 % in half a second; of several, for a busy machine.
 func TestRate_real(t *testing.T) {
 	t.Parallel()
-	const rate, during = 100_000, 1500 * time.Millisecond
+	const rate, during, rounds, within = 100_000, time.Second / 2, 10, 0.05
 	s := serve(t, overTCP, says(pattern(rate*10)), raw, misbehaving(server.Faults{Rate: rate}))
 	c := s.dial()
 	if _, err := io.ReadFull(c.r, make([]byte, rate/10)); err != nil { // The first tenth of a second is for what is made once.
 		t.Fatal(err)
 	}
-	began := time.Now()
-	const size = rate * int64(during) / int64(time.Second)
-	if _, err := io.CopyN(io.Discard, c.r, size); err != nil {
-		t.Fatal(err)
+	for range rounds {
+		began := time.Now()
+		const size = rate * int64(during) / int64(time.Second)
+		if _, err := io.CopyN(io.Discard, c.r, size); err != nil {
+			t.Fatal(err)
+		}
+		off := float64(size)/time.Since(began).Seconds()/rate - 1
+		t.Logf("%+.2f %%", 100*off)
+		if math.Abs(off) < within {
+			return
+		}
 	}
-	got := float64(size) / time.Since(began).Seconds()
-	t.Logf("%.0f bytes a second, %+.2f %%", got, 100*(got/rate-1))
-	if got < 0.95*rate || got > 1.05*rate {
-		t.Errorf("%.0f bytes a second, want %d", got, rate)
-	}
+	t.Errorf("in no half second of %d, the rate was right", rounds)
 }
 
 // A client that reads whatever comes reads the pieces one by one. On a busy machine it may not come to read each before the
-// next one is there, so that this is no more than most of them; that each was sent by itself, TestChop_segments wants to see.
+// next one is there, so that these are most of them, in one of several conversations; that each was sent by itself, is for
+// TestChop_segments.
 func TestChop_real(t *testing.T) {
 	t.Parallel()
-	const size, piece = 999, 3
+	const size, piece, rounds = 300, 3, 10
 	s := serve(t, overTCP, says(pattern(size-1)), misbehaving(server.Faults{Chop: piece}))
-	nc, err := net.Dial("tcp", s.socket.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	b, reads, alone := make([]byte, size), 0, 0
-	for got := 0; got < size; reads++ {
-		n, err := nc.Read(b)
-		if err != nil {
-			t.Fatal(err)
+	for range rounds {
+		c := s.dial()
+		b, reads, alone := make([]byte, size), 0, 0
+		for got := 0; got < size; reads++ {
+			n, err := c.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n%piece != 0 {
+				t.Errorf("a read brought %d bytes, which are no pieces of %d", n, piece)
+			}
+			if n == piece {
+				alone++
+			}
+			got += n
 		}
-		if n%piece != 0 {
-			t.Errorf("a read brought %d bytes, which are no pieces of %d", n, piece)
+		c.Close()
+		t.Logf("%d pieces in %d reads, %d of them one piece", size/piece, reads, alone)
+		if alone >= size/piece*9/10 {
+			return
 		}
-		if n == piece {
-			alone++
-		}
-		got += n
 	}
-	t.Logf("%d pieces in %d reads, %d of them one piece", size/piece, reads, alone)
-	if alone < size/piece/2 {
-		t.Errorf("%d of %d pieces were read alone", alone, size/piece)
-	}
+	t.Errorf("in none of %d conversations were the pieces read one by one", rounds)
 }
 
 // Each connection draws by itself, about as many as were asked for, and the same ones by the same seed.

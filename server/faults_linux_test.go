@@ -30,7 +30,8 @@ func TestChop_segments(t *testing.T) {
 		if err != nil || infoErr != nil {
 			t.Fatal(err, infoErr)
 		}
-		if want := (size + piece - 1) / piece; int(info.Data_segs_in) != want {
+		// One that the system took for lost, as on a busy machine, comes twice.
+		if want := (size + piece - 1) / piece; int(info.Data_segs_in) < want {
 			t.Errorf("%d segments came, want %d", info.Data_segs_in, want)
 		}
 	}

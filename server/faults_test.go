@@ -58,10 +58,10 @@ func TestFaults_told(t *testing.T) {
 		{server.Faults{Corrupt: 1e-9}, "corrupt:1e-07%"},
 		{server.Faults{ResetAfter: 3 << 10}, "reset_after:3KiB"},
 		{server.Faults{HalfCloseAfter: 1500}, "half_close_after:1500B"},
-		{server.Faults{CloseAfter: time.Hour}, "close_after:1h0m0s"},
+		{server.Faults{CloseAfter: time.Hour}, "close_after:1h"},
 		{
 			server.Faults{Stall: time.Millisecond, CloseAfter: time.Hour, Rate: 1 << 20, Delay: time.Millisecond, Chop: 512},
-			"stall:1ms+close_after:1h0m0s+rate:1MiB+delay:1ms+chop:512B",
+			"stall:1ms+close_after:1h+rate:1MiB+delay:1ms+chop:512B",
 		},
 	} {
 		t.Run(test.want, func(t *testing.T) {
@@ -192,10 +192,11 @@ func TestRate(t *testing.T) {
 			t.Run(fmt.Sprintf("%d a second, replies of %d", rate, reply), func(t *testing.T) {
 				inBubble(t, func(t *testing.T) {
 					const during = 10 * time.Second
-					s := serve(t, overPipe, handler.Func(func(s handler.Session) error {
-						for s.Reply(pattern(reply)) == nil {
+					s := serve(t, overPipe, handler.Func(func(s handler.Session) (err error) {
+						for err == nil {
+							err = s.Reply(pattern(reply))
 						}
-						return nil
+						return err
 					}), raw, misbehaving(server.Faults{Rate: rate}))
 					c := s.dial()
 					c.SetReadDeadline(time.Now().Add(during))
@@ -238,7 +239,7 @@ func TestStall(t *testing.T) {
 			c.send("hello\n")
 			sent <- time.Since(began)
 		}()
-		c.want(fmt.Sprintf("HELLO clientid=1 you=%v me=%v handler=test fault=stall:10m0s", c.LocalAddr(), c.RemoteAddr()), "hello")
+		c.want(fmt.Sprintf("HELLO clientid=1 you=%v me=%v handler=test fault=stall:10m", c.LocalAddr(), c.RemoteAddr()), "hello")
 		wantAfter(t, began, 10*time.Minute)
 		if got := <-sent; got != 10*time.Minute {
 			t.Errorf("what the client sent was taken after %v", got)

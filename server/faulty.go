@@ -207,7 +207,7 @@ func (f *faulty) close() {
 
 func (f *faulty) reset() {
 	f.interrupt()
-	f.deliver()
+	_ = f.deliver()
 	f.stop()
 	f.transport.reset()
 }

@@ -26,6 +26,7 @@ func (c *conn) finish() {
 	reason := c.ending.Load().reason
 	if !reason.broken() {
 		c.tell(reason)
+		c.deliver() // So that nothing has to be waited for below.
 	}
 	switch {
 	case reason == Denied: // As at the door.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -19,7 +18,7 @@ func (d *daemon) room() (room *handler.Chat, at serving, err error) {
 		}
 	}
 	if found != 1 {
-		return nil, serving{}, errors.New("--console: there must be one chat listener, as in parley serve chat://:12000 --console")
+		return nil, serving{}, errNoRoom
 	}
 	return room, at, nil
 }

@@ -55,6 +55,9 @@ type serving struct {
 	handed   int // how many of the sockets were handed over by the service manager
 }
 
+// loweredMessage says that MaxConns is not what was configured.
+const loweredMessage = "PARLEY_MAX_CONNS lowered: the process may not open that many files (ulimit -n)"
+
 // logTimeout bounds how long the end of the program waits for a log that nobody reads.
 const logTimeout = time.Second
 
@@ -77,7 +80,7 @@ func (d *daemon) serve(listeners []config.Listener, warnings []string, stdout *o
 	}
 	if lowered := connsFor(d.cfg.MaxConns); lowered != d.cfg.MaxConns {
 		if d.cfg.MaxConns != 0 {
-			d.log.Warn("PARLEY_MAX_CONNS lowered: the process may not open that many files (ulimit -n)",
+			d.log.Warn(loweredMessage,
 				zap.Int64("wanted", d.cfg.MaxConns), zap.Int64("lowered_to", lowered))
 		}
 		d.cfg.MaxConns = lowered

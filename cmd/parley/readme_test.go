@@ -226,6 +226,15 @@ func TestREADMEVariables(t *testing.T) {
 	checkTable(t, "variable", want.String())
 }
 
+func TestREADMEFaults(t *testing.T) {
+	t.Parallel()
+	var want bytes.Buffer
+	if err := config.WriteFaultsMarkdown(&want); err != nil {
+		t.Fatal(err)
+	}
+	checkTable(t, "fault key", want.String())
+}
+
 func TestREADMEHandlers(t *testing.T) {
 	t.Parallel()
 	var got []string

@@ -52,7 +52,12 @@ second one ends at once with status 1.`,
 		}
 	}
 	console := cmd.Flags().Bool("console", false, "have this terminal in the chat; EXIT there ends the conversation, not the server")
+	printed := cmd.Flags().Bool("print", false, "say what would be served, with each value and where it came from, and open nothing")
+	asJSON := cmd.Flags().Bool("json", false, "with --print, one object")
 	cmd.RunE = func(cmd *cobra.Command, listeners []string) error {
+		if *asJSON && !*printed {
+			return errors.New("--json goes with --print; the log is JSON with --log-format=json")
+		}
 		if cmd.Flags().Changed("log-messages") && len(listeners) > 0 {
 			if _, err := config.ParseBoolean(listeners[0]); err == nil {
 				return fmt.Errorf("%q is no listener; a flag's value goes behind an equals sign: --log-messages=%s", listeners[0], listeners[0])
@@ -63,13 +68,32 @@ second one ends at once with status 1.`,
 		defer stop()
 		known := catalog()
 		known.Variables = clientVariables(cmd.Root())
+		if *printed {
+			known.Check = checkFiles
+		}
 		cfg, served, warnings, err := config.Load(withFlags(environ, cmd.Flags()), listeners, known)
-		if err != nil {
+		if err == nil && *printed && *console {
+			err = checkConsole(served)
+		}
+		if err != nil || *printed {
 			// They may say why: a misspelt variable leaves the right one at its default.
 			for _, w := range warnings {
 				cmd.PrintErrln("parley: warning: " + w)
 			}
+		}
+		if err != nil {
 			return statusError{exitUsage, nameFlags(err, cmd.Flags())}
+		}
+		if *printed {
+			p, lowered := newPlan(cfg, served)
+			if lowered {
+				cmd.PrintErrf("parley: warning: %s: %d instead of %d\n", loweredMessage, p.cfg.MaxConns, cfg.MaxConns)
+			}
+			p.arguments, p.origin = listeners, config.Origin{Environ: environ, Flags: changed(cmd.Flags())}
+			if *asJSON {
+				return runError(p.writeJSON(stdout))
+			}
+			return runError(p.writeText(stdout))
 		}
 		d := &daemon{cfg: cfg, failures: make(chan error, 1)}
 		if *console {
@@ -91,6 +115,16 @@ func withFlags(environ []string, flags *pflag.FlagSet) []string {
 		}
 	}
 	return environ
+}
+
+// changed returns the variables in whose place flags were given.
+func changed(flags *pflag.FlagSet) (variables []string) {
+	for _, f := range serveFlags {
+		if flags.Changed(f.flag) {
+			variables = append(variables, f.variable)
+		}
+	}
+	return variables
 }
 
 // isSet reports whether a variable has a value.
