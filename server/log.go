@@ -103,7 +103,7 @@ func (s *Server) flushThrottles() {
 }
 
 // logEnd writes the one line of a connection. One who sent nothing, as a health check does, is not worth a line unless
-// something went wrong, or was to, and nor is one whose handshake failed, of which logFailed tells.
+// something went wrong, or was to, or it did not read; and nor is one whose handshake failed, of which logFailed tells.
 //
 //go:noinline
 func (c *conn) logEnd() {
@@ -111,7 +111,8 @@ func (c *conn) logEnd() {
 	t := c.traffic()
 	level := zapcore.InfoLevel
 	fault := c.fault()
-	if t.received == 0 && fault == "" || !c.welcomed && !c.refused {
+	silent := t.received == 0 && fault == "" && e.reason != WriteTimeout && e.reason != SlowReader
+	if silent || !c.welcomed && !c.refused {
 		level = zapcore.DebugLevel
 	}
 	if e.reason == Internal {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap/zapcore"
 
+	"parley/handler"
 	"parley/server"
 )
 
@@ -50,6 +51,17 @@ func TestLog_silent(t *testing.T) {
 			if e := s.wantEnd(server.ClientClosed); e.Level != zapcore.DebugLevel {
 				t.Fatalf("it is at %v", e.Level)
 			}
+		}
+	})
+}
+
+// But who says nothing and does not take what it is sent is: nobody would find it otherwise.
+func TestLog_silentSlow(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, overPipe, handler.Func(flood), limits(server.Limits{WriteTimeout: 10 * time.Second}))
+		s.dial()
+		if e := s.wantEnd(server.WriteTimeout); e.Level != zapcore.InfoLevel {
+			t.Errorf("it is at %v", e.Level)
 		}
 	})
 }

@@ -64,7 +64,7 @@ func (l *readmeLab) runAll(blocks []readmeBlock) {
 					t.Errorf("%v: %s", b, said)
 				}
 			}
-		case b.kind == "python":
+		case b.kind == "python", b.kind == "haproxy":
 			l.save(filepath.Join(l.folder, b.arg), b.text)
 		case b.kind == "go":
 			l.overlay(b.arg, b.text)
@@ -174,7 +174,7 @@ func newReadmeLab(t *testing.T) *readmeLab {
 	t.Helper()
 	// nc is whatever the machine has by that name, and README speaks of one.
 	programs := map[string]string{"nc": "nc.openbsd"}
-	for _, name := range []string{"bash", "curl", "go", "ip", "hostname", "nsenter", "openssl", "python3", "script", "socat", "unshare"} {
+	for _, name := range []string{"bash", "curl", "go", "haproxy", "ip", "hostname", "nft", "nsenter", "openssl", "python3", "script", "socat", "ss", "unshare"} {
 		programs[name] = name
 	}
 	bin := t.TempDir()

@@ -58,6 +58,7 @@ var readmeKinds = map[string]string{
 	"console client 3": "a fourth one",
 	"console docker":   "as console, with a container engine",
 	"python *":         "a file to save; later blocks run it",
+	"haproxy *":        "a configuration to save; likewise",
 	"go *":             "a file to add to the code; later blocks compile it",
 	"diff *":           "a change of a file of the code; likewise",
 }
@@ -145,7 +146,7 @@ func checkBlocks(t *testing.T, blocks []readmeBlock) {
 			t.Errorf("%v: only the first block of README.md is of this kind", b)
 		case b.kind == "console" && len(readmeCommands(b.text)) == 0 && (b.arg == "" || b.arg == "docker"):
 			t.Errorf("%v: no command", b)
-		case b.kind == "python":
+		case b.kind == "python", b.kind == "haproxy":
 			if !commandNames(blocks[i+1:], b.arg) {
 				t.Errorf("%v: no later block runs %s", b, b.arg)
 			}
@@ -362,6 +363,33 @@ func TestREADMESurvives(t *testing.T) {
 					slices.ContainsFunc(strings.Fields(run[2]), func(folder string) bool { return slices.Contains(strings.Fields(folders[name]), folder) })
 			}) {
 				t.Errorf("no command of README runs %s in%s", name, folders[name])
+			}
+		}
+	}
+}
+
+// What the table of situations has is in the section of each: the command that makes it, and each verdict of a probe.
+func TestREADMESituations(t *testing.T) {
+	t.Parallel()
+	const page = "docs/situations.md"
+	sections := strings.Split(readPage(t, page), "\n## ")[1:]
+	rows := tableRows(t, "situation")
+	if got, want := len(rows), len(sections); got != want {
+		t.Fatalf("the table has %d situations, and there are %d", got, want)
+	}
+	for i, row := range rows {
+		title, section, _ := strings.Cut(sections[i], "\n")
+		if !strings.HasPrefix(row[0], "["+title+"](") {
+			t.Errorf("row %d of the table is %s, and the section is %s", i+1, row[0], title)
+		}
+		command := strings.ReplaceAll(strings.Trim(row[1], "`"), `\|`, "|")
+		if !strings.Contains(section, "\n$ "+command+"\n") {
+			t.Errorf("%s: no block has the command %s", title, command)
+		}
+		for _, word := range regexp.MustCompile("`([a-z]+)`").FindAllStringSubmatch(row[2], -1) {
+			verdict := peer.Kind(word[1])
+			if said := regexp.MustCompile(`(?m)^` + word[1] + ` \S+:\d+\b|errors: \S+ ` + word[1] + `$`); slices.Contains(peer.Kinds(), verdict) && !said.MatchString(section) {
+				t.Errorf("%s: no probe says %s", title, verdict)
 			}
 		}
 	}
