@@ -32,8 +32,8 @@ type ending struct {
 
 var endings = []ending{
 	{"line too long", "max_message=500KiB", "", "y", "ERR line_too_long limit=512000\n", "line_too_long"},
-	{"message timeout", "max_message=64MiB&message_timeout=300ms", "begun", "y", "ERR message_timeout\n", "message_timeout"},
-	{"idle timeout", "max_message=64MiB&idle_timeout=300ms", "", "", "ERR idle_timeout\n", "idle_timeout"},
+	{"message timeout", "max_message=64MiB&message_timeout=1s", "begun", "y", "ERR message_timeout\n", "message_timeout"},
+	{"idle timeout", "max_message=64MiB&idle_timeout=1s", "", "", "ERR idle_timeout\n", "idle_timeout"},
 	{"bad message", "max_message=500KiB&wire=json&prefix=", "!", "!\n", `{"error":"bad_message"`, "bad_message"},
 	{"done", "max_message=500KiB&once=true", "", "more\n", "", "done"},
 	{"client closed", "max_message=500KiB", "", "", "", "client_closed"},
@@ -45,7 +45,7 @@ func TestN1_unreadInput(t *testing.T) {
 		clients := sized(f, 25, 100)
 		var listeners []string
 		for _, e := range endings {
-			listeners = append(listeners, "echo://127.0.0.1:0?greeting=off&"+e.query, "echo+tls://127.0.0.1:0?greeting=off&"+e.query)
+			listeners = append(listeners, "echo://127.0.0.1:0?greeting=off&flush=1m&"+e.query, "echo+tls://127.0.0.1:0?greeting=off&flush=1m&"+e.query)
 		}
 		p := f.serve(append(listeners, "echo://127.0.0.1:0?max_conns=1")...)
 		answers, truncated := 0, 0

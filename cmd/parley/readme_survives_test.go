@@ -72,9 +72,13 @@ func TestREADMESecurity(t *testing.T) {
 
 // shownFigure is a result as README shows it: the figure of the fast transport, and that of the portable one where it differs.
 func shownFigure(r faults.Result) string {
-	figure := r.What + " " + r.Values[faults.Fast]
-	if portable := r.Values[faults.Portable]; portable != "" && portable != r.Values[faults.Fast] {
-		figure += " (portable: " + portable + ")"
+	fast, portable := r.Values[faults.Fast], r.Values[faults.Portable]
+	figure := strings.TrimSuffix(r.What, ":") + ": " + fast
+	switch {
+	case fast == "":
+		figure += "portable " + portable
+	case portable != "" && portable != fast:
+		figure += ", portable " + portable
 	}
 	if r.Form == faults.Short {
 		figure += ", in the short form"
