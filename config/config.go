@@ -63,7 +63,7 @@ type Limits struct {
 	HandshakeTimeout time.Duration `env:"PARLEY_HANDSHAKE_TIMEOUT" envDefault:"10s" doc:"how long PROXY header and TLS handshake may take together; 0: no limit"`
 	MessageTimeout   time.Duration `env:"PARLEY_MESSAGE_TIMEOUT" envDefault:"30s" doc:"how long a message may take from its first byte to its end; 0: no limit"`
 	IdleTimeout      time.Duration `env:"PARLEY_IDLE_TIMEOUT" envDefault:"5m" doc:"how long a client may be silent between messages; 0: no limit"`
-	WriteTimeout     time.Duration `env:"PARLEY_WRITE_TIMEOUT" envDefault:"10s" doc:"how long a write may make no progress; 0: no limit"`
+	WriteTimeout     time.Duration `env:"PARLEY_WRITE_TIMEOUT" envDefault:"20s" doc:"how long a write may make no progress; 0: no limit"`
 
 	MaxLifetime time.Duration `env:"PARLEY_MAX_LIFETIME" envDefault:"0s" doc:"how long a connection may last, which ends after the message it is in; 0: no limit"`
 

@@ -121,7 +121,7 @@ func ExampleWriteTable() {
 	// PARLEY_HANDSHAKE_TIMEOUT  duration               10s              how long PROXY header and TLS handshake may take together; 0: no limit
 	// PARLEY_MESSAGE_TIMEOUT    duration               30s              how long a message may take from its first byte to its end; 0: no limit
 	// PARLEY_IDLE_TIMEOUT       duration               5m               how long a client may be silent between messages; 0: no limit
-	// PARLEY_WRITE_TIMEOUT      duration               10s              how long a write may make no progress; 0: no limit
+	// PARLEY_WRITE_TIMEOUT      duration               20s              how long a write may make no progress; 0: no limit
 	// PARLEY_MAX_LIFETIME       duration               0s               how long a connection may last, which ends after the message it is in; 0: no limit
 	// PARLEY_SEND_BUFFER        bytes                  64KiB            what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB
 	// PARLEY_RECEIVE_BUFFER     bytes                  0                what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB
@@ -179,7 +179,7 @@ func ExampleWriteMarkdown() {
 	// | `PARLEY_HANDSHAKE_TIMEOUT` | duration | `10s` | how long PROXY header and TLS handshake may take together; 0: no limit |
 	// | `PARLEY_MESSAGE_TIMEOUT` | duration | `30s` | how long a message may take from its first byte to its end; 0: no limit |
 	// | `PARLEY_IDLE_TIMEOUT` | duration | `5m` | how long a client may be silent between messages; 0: no limit |
-	// | `PARLEY_WRITE_TIMEOUT` | duration | `10s` | how long a write may make no progress; 0: no limit |
+	// | `PARLEY_WRITE_TIMEOUT` | duration | `20s` | how long a write may make no progress; 0: no limit |
 	// | `PARLEY_MAX_LIFETIME` | duration | `0s` | how long a connection may last, which ends after the message it is in; 0: no limit |
 	// | `PARLEY_SEND_BUFFER` | bytes | `64KiB` | what the kernel holds for a client that does not read, up to 1GiB; 0: as the kernel sees fit, on Linux some 4 MiB |
 	// | `PARLEY_RECEIVE_BUFFER` | bytes | `0` | what the kernel takes from a client before it is read, up to 1GiB; 0: as the kernel sees fit, on Linux up to some 6 MiB |
