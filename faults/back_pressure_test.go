@@ -21,13 +21,13 @@ func TestH9_backPressure(t *testing.T) {
 		for _, wire := range []string{protocol.RawName, protocol.TextName} {
 			name := wire + map[bool]string{true: ", TLS"}[secure]
 			t.Run(name, func(t *testing.T) {
-				eachTransport(t, func(f *fault) { backPressure(f, name, wire, secure) })
+				eachTransport(t, func(f *fault) { backPressure(f, wire, secure) })
 			})
 		}
 	}
 }
 
-func backPressure(f *fault, name, wire string, secure bool) {
+func backPressure(f *fault, wire string, secure bool) {
 	const most = 64 << 10 // bytes held
 	size := sized(f, 40<<20, 100<<20)
 	listener := map[bool]string{false: "echo://", true: "echo+tls://"}[secure]
@@ -71,7 +71,8 @@ func backPressure(f *fault, name, wire string, secure bool) {
 	held := m.Sum("parley_received_bytes_total") - m.Sum("parley_sent_bytes_total")
 	grown := float64(p.Memory("VmRSS")-memory) / 1024
 	go func() {
-		for range progress { //nolint:revive // Nobody looks any more.
+		for range progress {
+			continue // Nobody looks any more.
 		}
 	}()
 	conn.SetReadDeadline(time.Now().Add(2 * daemontest.Patience))
@@ -81,9 +82,9 @@ func backPressure(f *fault, name, wire string, secure bool) {
 	}
 	f.must(<-done)
 	close(progress)
-	f.figure(name+": written before the first read", "%.1f MiB", float64(stuck)/(1<<20))
-	f.figure(name+": held by the daemon then", "%.1f KiB", held/1024)
-	f.figure(name+": memory grown by", "%.1f MiB", grown)
+	f.figure("written before the first read", "%.1f MiB", float64(stuck)/(1<<20))
+	f.figure("held by the daemon then", "%.1f KiB", held/1024)
+	f.figure("memory grown by", "%.1f MiB", grown)
 	if held > most {
 		f.Errorf("%v bytes are held, want at most %d", held, most)
 	}

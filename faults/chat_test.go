@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"parley/faults/daemontest"
 )
@@ -30,9 +33,10 @@ func TestH3_stalledChat(t *testing.T) {
 		p := f.serve("chat://127.0.0.1:0?greeting=off&queue=256&send_buffer=16KiB")
 		p.clientsAbort = true // Who never reads leaves it all unread.
 		for range stalled {
-			c := f.dial(p.Addresses[0])
-			f.must(c.Conn.(interface{ SetReadBuffer(int) error }).SetReadBuffer(4 << 10))
-			f.must(c.Send("I do not read\n"))
+			conn, err := (&net.Dialer{Control: setsockopt(unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10)}).Dial("tcp", p.Addresses[0])
+			f.must(err)
+			f.Cleanup(func() { conn.Close() })
+			f.must(sends(conn, "I do not read\n"))
 		}
 		members := make([]*daemontest.Client, healthy)
 		for i := range members {

@@ -162,12 +162,12 @@ func TestH10_storm(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		name := map[bool]string{false: "plain", true: "TLS"}[secure]
 		t.Run(name, func(t *testing.T) {
-			eachTransport(t, func(f *fault) { storm(f, name, secure) })
+			eachTransport(t, func(f *fault) { storm(f, secure) })
 		})
 	}
 }
 
-func storm(f *fault, name string, secure bool) {
+func storm(f *fault, secure bool) {
 	const lanes = 64
 	lasts := sized(f, 1500*time.Millisecond, 30*time.Second)
 	listener := map[bool]string{false: "echo://", true: "echo+tls://"}[secure]
@@ -200,9 +200,9 @@ func storm(f *fault, name string, secure bool) {
 		})
 	}
 	storming.Wait()
-	f.figure(name+": connections a second, each with an echo", "%.0f", float64(len(times))/lasts.Seconds())
-	f.figure(name+": refused, reset or not answered", "%d", len(failures))
-	f.figure(name+": 99 % served within", "%v", daemontest.Quantile(times, .99))
+	f.figure("connections a second, each with an echo", "%.0f", float64(len(times))/lasts.Seconds())
+	f.figure("refused, reset or not answered", "%d", len(failures))
+	f.figure("99 % served within", "%v", daemontest.Quantile(times, .99))
 	for what, n := range failures {
 		f.Errorf("%d times: %s", n, what)
 	}

@@ -21,6 +21,7 @@ import (
 type fault struct {
 	*testing.T
 	id        string // of the case
+	part      string // of it, where it has several
 	transport string
 	parallel  bool
 
@@ -64,7 +65,8 @@ func begin(t *testing.T, transport string, parallel bool, run func(f *fault)) {
 	if match == nil {
 		t.Fatalf("%s is not called after a case", t.Name())
 	}
-	f := &fault{T: t, id: match[1], transport: transport, parallel: parallel}
+	parts := strings.Split(strings.TrimSuffix(t.Name(), "/"+transport), "/")[1:]
+	f := &fault{T: t, id: match[1], part: strings.ReplaceAll(strings.Join(parts, ", "), "_", " "), transport: transport, parallel: parallel}
 	t.Cleanup(f.report) // Registered first, so that it comes last.
 	run(f)
 }
@@ -81,12 +83,15 @@ func sized[N any](f *fault, short, catalogued N) N {
 }
 
 // figure notes what was measured, with its unit: f.figure("memory grown by at most", "%.1f MiB", grown). The words are the same
-// over each transport.
+// over each transport, and stand behind the name of the case's part.
 func (f *fault) figure(what, format string, value any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if d, ok := value.(time.Duration); ok {
 		value = rounded(d)
+	}
+	if f.part != "" {
+		what = f.part + ": " + what
 	}
 	f.results = append(f.results, measured{what, fmt.Sprintf(format, value)})
 }

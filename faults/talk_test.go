@@ -4,11 +4,16 @@ package faults_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"parley/faults/daemontest"
 	"parley/protocol"
@@ -40,6 +45,19 @@ func connect(address string, secure bool) (halfCloser, error) {
 	}
 	conn.SetDeadline(time.Time{})
 	return tlsConn, nil
+}
+
+// setsockopt is what a dialer does to set options, each a level, a name and a value (setsockopt(2)), before it connects. Once
+// connected it would be too late for a receive buffer: the peer has been told of more by then, and waits for as much to be free.
+func setsockopt(options ...int) func(network, address string, raw syscall.RawConn) error {
+	return func(_, _ string, raw syscall.RawConn) (err error) {
+		controlErr := raw.Control(func(fd uintptr) {
+			for option := range slices.Chunk(options, 3) {
+				err = errors.Join(err, unix.SetsockoptInt(int(fd), option[0], option[1], option[2]))
+			}
+		})
+		return errors.Join(controlErr, err)
+	}
 }
 
 // exchange sends pieces, a pause between them so that each arrives by itself, ends our side and returns all that comes back.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"parley/faults/daemontest"
 	"parley/protocol"
 )
@@ -75,7 +77,7 @@ func TestH1_slowloris(t *testing.T) {
 		f.figure("message timeout", "%v", timeout)
 		f.figure("told after it, at the earliest", "%v", early)
 		f.figure("told after it, at the latest", "%v", late)
-		if early < -tolerance || late > tolerance && !raceDetector {
+		if early < -tolerance || late > tolerance+boundBeside(p.witness.P99()) && !raceDetector {
 			f.Errorf("told %v to %v after the timeout, want within %v", early, late, tolerance)
 		}
 		p.awaitEnded(peers, "message_timeout")
@@ -133,7 +135,7 @@ func TestH6_silentCrowd(t *testing.T) {
 		f.figure("silent clients told idle_timeout", "%d", p.ended("idle_timeout"))
 		f.figure("told after it, at the latest", "%v", late)
 		f.figure("speaking clients cut", "%d", p.ended()-silent-p.ended("client_closed"))
-		if early < -tolerance || late > tolerance && !raceDetector {
+		if early < -tolerance || late > tolerance+boundBeside(p.witness.P99()) && !raceDetector {
 			f.Errorf("told %v to %v after the timeout, want within %v", early, late, tolerance)
 		}
 		p.awaitEnded(silent, "idle_timeout")
@@ -144,40 +146,59 @@ func TestH6_silentCrowd(t *testing.T) {
 	})
 }
 
-// A reader that is slow but honest is not cut, however long it takes.
+// Readers that are slow but honest are not cut.
+//
+// The write timeout has to be longer than their system takes to tell ours that there is room again. Linux gathers what comes in
+// pieces of up to the usual buffer of 128 KiB, and frees each as a whole: at 10 KiB/s that is after 13 s. The usual write timeout of 10 s
+// cuts such a reader. And whoever has a small buffer, and reads slowly for longer than 30 s, is cut by TCP_USER_TIMEOUT: Linux counts
+// the time in which the window was too small for what stands first in the queue, though it opened in between.
 func TestH4_slowReader(t *testing.T) {
 	eachTransportWaiting(t, func(f *fault) {
-		const rate = 10 << 10 // bytes a second
-		lasts := sized(f, 25*time.Second, time.Minute)
-		p := f.serve("echo://127.0.0.1:0?greeting=off&wire=raw&prefix=&write_timeout=10s&idle_timeout=0")
-		conn, err := connect(p.Addresses[0], false)
-		f.must(err)
-		defer conn.Close()
-		f.must(conn.(*net.TCPConn).SetReadBuffer(16 << 10))
-		sent := strings.Repeat("0123456789abcdef", 128<<10) // 2 MiB, far more than the system holds
-		var writing sync.WaitGroup
-		writing.Go(func() {
-			if _, err := io.WriteString(conn, sent); err != nil {
-				f.Errorf("sending: %v", err)
-			}
-			_ = conn.CloseWrite()
-		})
-		var got strings.Builder
-		began := time.Now()
-		ctx, cancel := context.WithTimeout(f.Context(), lasts)
-		defer cancel()
-		daemontest.Every(ctx, time.Second/10, func(int) {
-			if _, err := io.CopyN(&got, conn, rate/10); err != nil {
-				f.Errorf("reading: %v", err)
-				cancel()
-			}
-		})
-		f.figure("read at 10 KiB/s, with a write timeout of 10 s", "%d KiB", got.Len()>>10)
-		f.figure("in", "%v", time.Since(began))
-		_, err = io.Copy(&got, conn) // The rest as fast as it comes.
-		writing.Wait()
-		if err != nil || got.String() != sent {
-			f.Errorf("%d bytes were read, of %d that were sent: %v", got.Len(), len(sent), err)
+		const (
+			ethernet = 1448 // what a segment has room for on most networks; on the loopback device that is 64 KiB
+			lasts    = 25 * time.Second
+		)
+		p := f.serve("echo://127.0.0.1:0?greeting=off&wire=raw&prefix=&write_timeout=20s&idle_timeout=0")
+		var readers sync.WaitGroup
+		for name, dialer := range map[string]net.Dialer{
+			"usual buffer":     {Control: setsockopt(unix.IPPROTO_TCP, unix.TCP_MAXSEG, ethernet)},
+			"buffer of 16 KiB": {Control: setsockopt(unix.IPPROTO_TCP, unix.TCP_MAXSEG, ethernet, unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<10)},
+		} {
+			conn, err := dialer.Dial("tcp", p.Addresses[0])
+			f.must(err)
+			readers.Go(func() { readSlowly(f, name, conn.(halfCloser), lasts) })
+		}
+		readers.Wait()
+		p.awaitEnded(2, "client_closed")
+	})
+}
+
+// readSlowly sends 2 MiB, far more than the system holds, and reads what comes back at 10 KiB/s for that long, and then as fast as
+// it comes.
+func readSlowly(f *fault, name string, conn halfCloser, lasts time.Duration) {
+	const rate = 10 << 10 // bytes a second
+	defer conn.Close()
+	sent := strings.Repeat("0123456789abcdef", 128<<10)
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		if err := sends(conn, sent); err != nil {
+			f.Errorf("%s: sending: %v", name, err)
+		}
+		_ = conn.CloseWrite()
+	})
+	var got strings.Builder
+	ctx, cancel := context.WithTimeout(f.Context(), lasts)
+	defer cancel()
+	daemontest.Every(ctx, time.Second/10, func(int) {
+		if _, err := io.CopyN(&got, conn, rate/10); err != nil {
+			f.Errorf("%s: reading: %v", name, err)
+			cancel()
 		}
 	})
+	f.figure(name+": read at 10 KiB/s, with a write timeout of 20 s", "%d KiB", got.Len()>>10)
+	_, err := io.Copy(&got, conn)
+	writing.Wait()
+	if err != nil || got.String() != sent {
+		f.Errorf("%s: %d bytes were read, of %d that were sent: %v", name, got.Len(), len(sent), err)
+	}
 }

@@ -51,9 +51,6 @@ type process struct {
 	stderr *transcript
 }
 
-// baseEnv is the environment of every program.
-func baseEnv() []string { return daemontest.Environment() }
-
 // command returns a program to be launched. The words in front of its name that have an equals sign are variables, as in a
 // shell.
 func command(words ...string) *exec.Cmd { return daemontest.Command(words...) }

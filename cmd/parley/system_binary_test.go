@@ -53,3 +53,6 @@ func (tr *transcript) find(t testing.TB, pattern string) []string {
 	t.Helper()
 	return tr.Find(t, pattern)
 }
+
+// baseEnv is the environment of every program.
+func baseEnv() []string { return daemontest.Environment() }
