@@ -107,7 +107,7 @@ type Process struct {
 	ended chan struct{} // closed when it has ended and all it wrote was read
 }
 
-var variable = regexp.MustCompile(`^[A-Z_]+=`)
+var variable = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
 
 // SplitVariables splits words as a shell does: those in front that set variables, and the others.
 func SplitVariables(words []string) (variables, others []string) {
