@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -554,9 +555,19 @@ func TestS12_hostileServer(t *testing.T) {
 			for _, words := range commands {
 				all.Go(func() {
 					cmd := daemontest.Command(slices.Concat([]string{program}, words, []string{address})...)
-					var said []byte
-					took := daemontest.Took(func() { said, _ = cmd.CombinedOutput() }) // It is to fail.
-					runs <- ran{what, words, took, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss, string(said)}
+					said := new(daemontest.Transcript)
+					cmd.Stdout, cmd.Stderr = said, said
+					began := time.Now()
+					if !f.note(cmd.Start()) {
+						return
+					}
+					ended := make(chan struct{})
+					go func() {
+						_ = cmd.Wait() // It is to fail.
+						close(ended)
+					}()
+					memory := mostMemory(cmd.Process.Pid, ended)
+					runs <- ran{what, words, time.Since(began), memory, said.String()}
 				})
 			}
 		}
@@ -587,6 +598,23 @@ func TestS12_hostileServer(t *testing.T) {
 		f.figure("with a time limit of 2 s for each step, the longest took", "%v", longest)
 		f.figure("the largest client had", "%.0f MiB", float64(largest)/1024)
 	})
+}
+
+// mostMemory returns how many KiB a process had at most, when it has ended. (What wait4(2) says of that is also of the process
+// that it was forked from.)
+func mostMemory(pid int, ended <-chan struct{}) (most int64) {
+	for {
+		select {
+		case <-ended:
+			return most
+		case <-time.After(2 * time.Millisecond):
+		}
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // It may have ended.
+		if match := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status); match != nil {
+			n, _ := strconv.ParseInt(string(match[1]), 10, 64)
+			most = max(most, n)
+		}
+	}
 }
 
 // flood writes text until the client has gone.

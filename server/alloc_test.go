@@ -146,6 +146,7 @@ func TestNoAllocation_unanswered(t *testing.T) {
 				}
 				return metrics(families).of("parley_received_bytes_total")
 			}
+			looks := 0
 			send := func(n int) {
 				want := received() + float64(n*len(piece))
 				for range n {
@@ -153,7 +154,7 @@ func TestNoAllocation_unanswered(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				for received() < want {
+				for looks = 1; received() < want; looks++ {
 					time.Sleep(time.Millisecond)
 				}
 			}
@@ -162,9 +163,10 @@ func TestNoAllocation_unanswered(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			send(messages)
 			runtime.ReadMemStats(&after)
-			// What it takes to look whether all has come in is spread over the messages, and stays under this.
+			// Without what it takes to look whether all has come in, which on a busy machine is often; the rest stays under this.
 			const slack = 0.5
-			each := float64(after.Mallocs-before.Mallocs) / messages
+			look := testing.AllocsPerRun(10, func() { received() })
+			each := (float64(after.Mallocs-before.Mallocs) - float64(looks+1)*look) / messages
 			t.Logf("%.2f allocations a message", each)
 			if each > c.most+slack && !raceDetector {
 				t.Errorf("want at most %v", c.most)
