@@ -105,9 +105,16 @@ func readable(name string) string {
 	return strings.NewReplacer("\x1b", `\x1b`, "\x07", `\x07`).Replace(name)
 }
 
-// watchNames has the page note when it first had each name in it, in ms since 1970.
+// watchNames has the page note when it first had each name in it, in ms since 1970, and how much later than it should have the browser
+// did something every 50 ms: that much this machine keeps it waiting.
 const watchNames = `
 	window.seen = {};
+	window.late = 0;
+	let before = Date.now();
+	setInterval(() => {
+		window.late = Math.max(window.late, Date.now() - before - 50);
+		before = Date.now();
+	}, 50);
 	const note = () => {
 		for (const node of document.querySelectorAll("#rows tr:not([hidden]) .who .main")) window.seen[node.textContent] ??= Date.now();
 	};
@@ -126,9 +133,9 @@ func TestClass(t *testing.T) {
 		v := open(t, d.admin, tall)
 		v.await("live", `document.getElementById("status").textContent === "live"`)
 		all := class(t, d)
-		worst := v.arrivals(all)
-		t.Logf("round %d: shown at most %v after connecting", round, worst.Round(time.Millisecond))
-		if worst <= shownWithin {
+		worst, late := v.arrivals(all)
+		t.Logf("round %d: shown at most %v after connecting; the browser was up to %v late", round, worst.Round(time.Millisecond), late)
+		if worst-late <= shownWithin {
 			v.departures(all)
 			if *screenshots != "" {
 				v.portray(d, all, func(i int) bool { return !slices.Contains(leavers, i) })
@@ -136,15 +143,16 @@ func TestClass(t *testing.T) {
 			return
 		}
 		if round == rounds {
-			t.Fatalf("want at most %v, in one of %d rounds", shownWithin, rounds)
+			t.Fatalf("want at most %v, and what the browser was late, in one of %d rounds", shownWithin, rounds)
 		}
 		v.close()
 		d.stop()
 	}
 }
 
-// arrivals has a class come, checks what the page says of it, and returns how long it took to show the one that took the longest.
-func (v *tab) arrivals(all []*student) (worst time.Duration) {
+// arrivals has a class come, checks what the page says of it, and returns how long it took to show the one that took the longest, and
+// how late the browser was with other things.
+func (v *tab) arrivals(all []*student) (worst, late time.Duration) {
 	v.t.Helper()
 	v.do(watchNames)
 	var want []string
@@ -157,6 +165,7 @@ func (v *tab) arrivals(all []*student) (worst time.Duration) {
 	for i, s := range all {
 		worst = max(worst, time.UnixMilli(seen[want[i]]).Sub(s.came))
 	}
+	late = js[time.Duration](v, "window.late") * time.Millisecond
 	v.await("how many are here", `document.getElementById("here").textContent === "30"`)
 	for i, r := range v.rows() {
 		if r.ID != strconv.Itoa(i+1) || r.State != "here" || !strings.HasSuffix(r.Email, "@example.org") || !strings.HasPrefix(r.Address, "127.0.0.1:") {
@@ -166,7 +175,7 @@ func (v *tab) arrivals(all []*student) (worst time.Duration) {
 	if n := js[int](v, "document.images.length"); n != 0 {
 		v.t.Errorf("there are %d pictures on the page", n)
 	}
-	return worst
+	return worst, late
 }
 
 // leavers are the students who leave, in that order.
