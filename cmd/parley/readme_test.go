@@ -368,6 +368,22 @@ func TestREADMESurvives(t *testing.T) {
 	}
 }
 
+// The variables and metrics that the text of docs/operating.md speaks of are in README's tables.
+func TestREADMEOperating(t *testing.T) {
+	t.Parallel()
+	text := regexp.MustCompile("(?s)\n```.*?\n```").ReplaceAllString(readPage(t, "docs/operating.md"), "")
+	known := readmeTable(t, "variable") + readmeTable(t, "metric")
+	names := regexp.MustCompile(`\b(PARLEY|parley)_\w+`).FindAllString(text, -1)
+	if len(names) == 0 {
+		t.Fatal("no name found")
+	}
+	for _, name := range names {
+		if !strings.Contains(known, "| `"+strings.TrimSuffix(name, "_bucket")+"` |") {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
 // What the table of situations has is in the section of each: the command that makes it, and each verdict of a probe.
 func TestREADMESituations(t *testing.T) {
 	t.Parallel()
