@@ -88,7 +88,8 @@ func environment(t *testing.T) string {
 	b.WriteString(`# What parley.service and its drop-ins start "parley serve" with: /etc/default/parley. Every variable is here with its default;
 # "parley env" prints them, too. Remove a "#" to set one, then: systemctl restart parley
 `)
-	lines := strings.Split(strings.TrimSpace(parley.Run(t, exec.Command(parley.Binary, "env"))), "\n")
+	variables, _, _ := strings.Cut(parley.Run(t, exec.Command(parley.Binary, "env")), "\n\n") // What follows is no variable.
+	lines := strings.Split(strings.TrimSpace(variables), "\n")
 	for _, line := range lines[1:] {
 		columns := column.Split(line, 4)
 		if len(columns) != 4 || !strings.HasPrefix(columns[0], "PARLEY_") {

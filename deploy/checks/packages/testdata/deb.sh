@@ -1,3 +1,4 @@
+#!/bin/sh
 # Runs in a clean Debian, where no service manager runs, with /mnt/old.deb and /mnt/new.deb.
 
 # Every file that there is but what dpkg and others note for themselves.

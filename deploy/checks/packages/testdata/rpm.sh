@@ -1,3 +1,4 @@
+#!/bin/sh
 # Runs in a clean Debian that has rpm, where no service manager runs, with /mnt/old.rpm and /mnt/new.rpm.
 
 files() {
