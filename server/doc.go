@@ -52,8 +52,8 @@
 //
 // Where there is something to do before the conversation, the connection has a goroutine for that alone, which ends
 // when it is done: at the handshake timeout at the latest. Behind a proxy the client is only known then, and is judged
-// then by lists and caps. As many handshakes are worked at as there are processors (turns); those that wait for their clients are not
-// among them. The transport of TLS (secured) stands upon the one that carries its records, which is chosen
+// then by lists and caps. As many handshakes are worked at as there are processors, less one (turns); those that wait for their clients
+// are not among them. The transport of TLS (secured) stands upon the one that carries its records, which is chosen
 // as for any other connection.
 //
 // # Faults on request

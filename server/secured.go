@@ -36,8 +36,9 @@ type secured struct {
 	err     error
 }
 
-// turns are for the work of handshakes, which is a thousand times that of a message: with more of them at it than there are processors,
-// a storm of new clients would keep those who are there waiting. Whoever waits for the client has no turn.
+// turns are for the work of handshakes, which is a thousand times that of a message: a storm of new clients would keep those who
+// are there waiting. There is a turn for each processor but one, which looks meanwhile at who else has sent something: while all are
+// busy, Go does so each 10 ms only. Whoever waits for the client has no turn.
 type turns chan struct{}
 
 func (t turns) take()     { t <- struct{}{} }

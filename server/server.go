@@ -91,7 +91,7 @@ func New(c Config) *Server {
 	durations, handshakes := newHistograms()
 	s := &Server{
 		portable:     c.Portable,
-		turns:        make(turns, runtime.GOMAXPROCS(0)),
+		turns:        make(turns, max(1, runtime.GOMAXPROCS(0)-1)),
 		log:          c.Log,
 		logMessages:  c.LogMessages,
 		name:         c.Name,
