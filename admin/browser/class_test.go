@@ -165,7 +165,7 @@ func (v *tab) arrivals(all []*student) (worst, late time.Duration) {
 	for i, s := range all {
 		worst = max(worst, time.UnixMilli(seen[want[i]]).Sub(s.came))
 	}
-	late = js[time.Duration](v, "window.late") * time.Millisecond
+	late = time.Duration(js[int64](v, "window.late")) * time.Millisecond
 	v.await("how many are here", `document.getElementById("here").textContent === "30"`)
 	for i, r := range v.rows() {
 		if r.ID != strconv.Itoa(i+1) || r.State != "here" || !strings.HasSuffix(r.Email, "@example.org") || !strings.HasPrefix(r.Address, "127.0.0.1:") {

@@ -16,8 +16,7 @@ import (
 type daemon struct {
 	t         *testing.T
 	cmd       *exec.Cmd
-	log       chan string // where it listens: "listening" first, then the admin side
-	addresses []string    // of its listeners
+	addresses []string // of its listeners
 	admin     string
 	ended     chan struct{}
 }

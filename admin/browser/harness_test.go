@@ -45,7 +45,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	parley = filepath.Join(folder, "parley")
 	build := exec.Command("go", "build", "-o", parley, "./cmd/parley")
 	build.Dir = filepath.Join("..", "..")
@@ -86,7 +86,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "chromium:", err)
 		return 1
 	}
-	chromium = browser
+	chromium = browser //nolint:fatcontext // It is the one of all tests.
 	return m.Run()
 }
 

@@ -2,7 +2,7 @@ package browser
 
 import (
 	"bufio"
-	"net/http"
+	"net"
 	"strings"
 	"testing"
 )
@@ -10,32 +10,23 @@ import (
 // A page for which there are no events, as too many are watching, asks every two seconds, and has events when there is room.
 func TestTooManyViewers(t *testing.T) {
 	d := serve(t, "127.0.0.1:0", "register://127.0.0.1:0")
-	var viewers []*http.Response
-	leave := func() {
-		for _, response := range viewers {
-			response.Body.Close()
-		}
-		viewers = nil
-	}
-	defer leave()
-	for {
-		response, err := http.Get("http://" + d.admin + "/events")
+	var viewers []net.Conn
+	for full := false; !full; {
+		viewer := d.dial(d.admin, "GET /events HTTP/1.1\r\nHost: "+d.admin+"\r\n\r\n")
+		viewers = append(viewers, viewer)
+		status, err := bufio.NewReader(viewer).ReadString('\n')
 		if err != nil {
 			t.Fatal(err)
 		}
-		viewers = append(viewers, response)
-		if response.StatusCode == http.StatusServiceUnavailable {
-			break
-		}
-		if line, err := bufio.NewReader(response.Body).ReadString('\n'); err != nil || !strings.HasPrefix(line, "retry:") {
-			t.Fatalf("%q, %v", line, err)
-		}
+		full = strings.Contains(status, " 503 ")
 	}
 	v := open(t, d.admin, projector)
 	v.tolerate(true)
 	v.await("that there are no events", `document.getElementById("status").textContent === "live, every 2 s"`)
 	d.dial(d.addresses[0], "name=Ada\n")
 	v.awaitNames("Ada")
-	leave()
+	for _, viewer := range viewers {
+		viewer.Close()
+	}
 	v.await("events", `document.getElementById("status").textContent === "live"`)
 }
