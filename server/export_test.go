@@ -81,7 +81,7 @@ func Draws(f Faults, n int) []bool {
 	l := New(Config{}).NewListener(ListenerConfig{Faults: f})
 	drawn := make([]bool, n)
 	for i := range drawn {
-		drawn[i] = l.misbehaves(nil) != nil
+		drawn[i] = l.faulty.draw(uint64(i) + 1)
 	}
 	return drawn
 }

@@ -45,15 +45,19 @@ func (r *resetting) send(b []byte) (int, error) {
 
 // settle waits until the client's system has what was sent.
 func (r *resetting) settle() {
-	queue, known := queued(r.f.transport)
+	system, ok := systemOf(r.f.transport)
+	queue, known := 0, false
+	if ok {
+		queue, known = system.queued()
+	}
 	if !known {
 		r.wait(resetGrace)
 		return
 	}
-	for took := time.Now(); queue > 0 && time.Since(took) < resetPatience && !r.f.interrupted(); {
+	for took := time.Now(); queue > 0 && time.Since(took) < resetPatience && !system.gone() && !r.f.interrupted(); {
 		r.wait(resetLook)
 		before := queue
-		if queue, _ = queued(r.f.transport); queue < before {
+		if queue, _ = system.queued(); queue < before {
 			took = time.Now()
 		}
 	}
@@ -69,13 +73,17 @@ func (r *resetting) wait(d time.Duration) {
 	}
 }
 
-// queued returns how many bytes the system holds that the client's has not taken; false if it does not say.
-func queued(t transport) (int, bool) {
-	switch t := t.(type) {
-	case *secured:
-		return queued(t.transport)
-	case interface{ queued() (int, bool) }:
-		return t.queued()
+// A holder says what the system holds of a connection.
+type holder interface {
+	queued() (n int, known bool)
+	gone() bool
+}
+
+// systemOf returns what says so of a transport; false where nothing does.
+func systemOf(t transport) (holder, bool) {
+	if s, ok := t.(*secured); ok {
+		t = s.transport
 	}
-	return 0, false
+	h, ok := t.(holder)
+	return h, ok
 }

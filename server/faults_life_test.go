@@ -1,7 +1,11 @@
 package server_test
 
 import (
+	"bufio"
 	"io"
+	"net"
+	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,6 +56,9 @@ var faultyStates = map[string]struct {
 
 // A drain does not wait for a fault, and loses nothing of what was answered.
 func TestFaults_drain(t *testing.T) {
+	if portable {
+		return // Faults are above the transport, and were tested.
+	}
 	for name, state := range faultyStates {
 		if state.drained == nil {
 			continue
@@ -95,12 +102,15 @@ func TestFaults_cut(t *testing.T) {
 
 // A client that takes nothing of what a fault lets through is cut at the write timeout.
 func TestFaults_writeTimeout(t *testing.T) {
+	if portable {
+		return // Faults are above the transport, and were tested.
+	}
 	for name, faults := range map[string]server.Faults{
 		"delayed": {Delay: time.Millisecond}, "rated": {Rate: 1 << 30}, "chopped": {Chop: 64 << 10}, "to be reset": {ResetAfter: 1 << 40},
 	} {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, n network) {
-				s := serve(t, n, handler.Func(flood), misbehaving(faults), limits(server.Limits{WriteTimeout: 200 * time.Millisecond, SendBuffer: 4 << 10}))
+				s := serve(t, n, handler.Func(flood), misbehaving(faults), limits(server.Limits{WriteTimeout: 100 * time.Millisecond, SendBuffer: 4 << 10}))
 				s.dial()
 				s.wantEnd(server.WriteTimeout)
 			})
@@ -159,4 +169,57 @@ func enter(t *testing.T, n network, f server.Faults, h handler.Func, before func
 		}
 	}
 	return s, c
+}
+
+// After any mix of faults and of clients who don't wait for them, the books are right and nothing is left.
+func TestFaults_ledger(t *testing.T) {
+	everywhere(t, func(t *testing.T, n network) {
+		if n.bubble {
+			return // Over a pipe, a client that does not read waits for one that does not either.
+		}
+		const each = 20
+		for i, faults := range []server.Faults{
+			{Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond, Chop: 7, Share: 0.5},
+			{Stall: 5 * time.Millisecond, Rate: 1 << 20, CloseAfter: 20 * time.Millisecond},
+			{Delay: time.Millisecond, ResetAfter: 50, CloseAfter: 10 * time.Millisecond},
+			{Delay: time.Hour, HalfCloseAfter: 50, CloseAfter: 10 * time.Millisecond},
+			{Chop: 1, Corrupt: 0.5, ResetAfter: 40},
+		} {
+			s := serve(t, n, echo("ECHO: "), greeting, misbehaving(faults))
+			var done sync.WaitGroup
+			for range each {
+				for _, act := range []func(c *client){
+					func(*client) {},
+					func(c *client) { _, _ = io.WriteString(c.Conn, "a\nb") },
+					func(c *client) { _, _ = io.WriteString(c.Conn, "a\nb\n"); _, _ = c.r.ReadString('\n') },
+					func(c *client) {
+						_, _ = io.WriteString(c.Conn, "a\nb\n")
+						_ = c.Conn.(interface{ CloseWrite() error }).CloseWrite()
+						_, _ = io.Copy(io.Discard, c.r)
+					},
+					func(c *client) {
+						if tcp, ok := c.Conn.(*net.TCPConn); ok {
+							_, _ = io.WriteString(c.Conn, "a\n")
+							_ = tcp.SetLinger(0)
+						}
+					},
+				} {
+					nc, err := s.socket.dial(netip.Addr{})
+					if err != nil {
+						continue // It was reset before it knew that it was connected.
+					}
+					done.Go(func() {
+						act(&client{nc, t, bufio.NewReader(nc)})
+						nc.Close()
+					})
+				}
+			}
+			done.Wait()
+			began := time.Now()
+			if out := s.stop(longDrain); out.Cut > 0 || time.Since(began) > 9*time.Second {
+				t.Errorf("faults %d: it took %v until all were gone, and %d had to be cut", i, time.Since(began), out.Cut)
+			}
+			s.audit()
+		}
+	})
 }

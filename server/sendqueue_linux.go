@@ -20,3 +20,16 @@ func (s *stream) queued() (n int, known bool) {
 	})
 	return n, known && err == nil
 }
+
+// gone reports whether the peer takes nothing any more, as it has reset the connection (poll(2)). What is queued then stays so.
+func (s *stream) gone() (is bool) {
+	if s.raw == nil {
+		return false
+	}
+	err := s.raw.Control(func(fd uintptr) {
+		fds := []unix.PollFd{{Fd: int32(fd)}}
+		n, err := unix.Poll(fds, 0)
+		is = err == nil && n > 0 && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
+	})
+	return is || err != nil
+}
