@@ -121,7 +121,7 @@ var readmeVarying = []struct {
 	{"for how long a client is idle", regexp.MustCompile(` +[\dms.]+s( +\d+/\d+  )`), "   0s$1"},
 	{"port that the system chose for a client", regexp.MustCompile(`(port=|:)[3-6]\d{4}\b`), "${1}PORT"},
 	{"duration", regexp.MustCompile(`\b(duration|took)=\S+`), "$1=TIME"},
-	{"what a probe measured", regexp.MustCompile(`\b\d+\.\dms\b`), "0.0ms"},
+	{"what a probe measured", regexp.MustCompile(`\b\d+\.\dm?s\b`), "0.0ms"},
 	{"what a bench measured", regexp.MustCompile(`\b\d+\.\d{3}ms\b`), "0.000ms"},
 	{"how much a bench did", regexp.MustCompile(`\b[\d.]+( messages in | connections in | GB |/s| [GM]B/s)`), "0$1"},
 	{"for how long, to a tenth of a second", regexp.MustCompile(`\b(in|survived) \d\.\ds`), "$1 0.0s"},

@@ -67,7 +67,9 @@ var readmeKinds = map[string]string{
 func readmePages(t *testing.T) []string {
 	t.Helper()
 	docs, err := filepath.Glob(filepath.Join(moduleRoot, "docs", "*.md"))
-	must(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	pages := []string{"README.md"}
 	for _, path := range docs {
 		pages = append(pages, "docs/"+filepath.Base(path))
@@ -78,7 +80,9 @@ func readmePages(t *testing.T) []string {
 func readPage(t *testing.T, page string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(moduleRoot, page))
-	must(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return string(text)
 }
 
