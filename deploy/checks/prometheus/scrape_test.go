@@ -20,7 +20,7 @@ func TestPrometheus(t *testing.T) {
 		return parley.Start(t, network.Command(name, args...))
 	}
 	// The admin side as in the image: on every address, and asked for by a name.
-	daemon := start(parley.Binary, "serve", "--log-level=warn", "--admin=:12001", "echo://:12000", "echo://:12002?max_message=10")
+	daemon := start(parley.Binary, "serve", "--log-level=warn", "--admin=:12001", "echo://:12000", "echo://:12002?max_message=10", "echo+tls://:7443")
 	// Clients, and some whose message is too long.
 	start(parley.Binary, "probe", "-c", "10000", "-i", "100ms", "127.0.0.1:12000")
 	start(parley.Binary, "probe", "-c", "10000", "-i", "100ms", "-m", "more than ten bytes", "127.0.0.1:12002")
