@@ -63,14 +63,14 @@ var readmeKinds = map[string]string{
 	"diff *":           "a change of a file of the code; likewise",
 }
 
-// readmePages are README.md and the pages in docs, as paths from moduleRoot.
+// readmePages are README.md, the pages beside it and those in docs, as paths from moduleRoot.
 func readmePages(t *testing.T) []string {
 	t.Helper()
 	docs, err := filepath.Glob(filepath.Join(moduleRoot, "docs", "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := []string{"README.md"}
+	pages := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}
 	for _, path := range docs {
 		pages = append(pages, "docs/"+filepath.Base(path))
 	}
