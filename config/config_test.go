@@ -53,7 +53,7 @@ var defaultLimits = config.Limits{
 	HandshakeTimeout: 10 * time.Second,
 	MessageTimeout:   30 * time.Second,
 	IdleTimeout:      5 * time.Minute,
-	WriteTimeout:     10 * time.Second,
+	WriteTimeout:     20 * time.Second,
 	SendBuffer:       64 << 10,
 }
 
