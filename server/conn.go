@@ -179,8 +179,10 @@ func (c *conn) conversed(err error) {
 		}
 		err = nil
 	}
-	_ = c.Flush()
-	c.deliver()
+	if e := c.ending.Load(); e == nil || !e.reason.broken() { // Otherwise nobody takes what a fault holds back.
+		_ = c.Flush()
+		c.deliver()
+	}
 	switch {
 	case c.ending.Load() != nil:
 	case errors.Is(err, handler.ErrFull):

@@ -2,7 +2,7 @@ package server
 
 import "time"
 
-// A closing closes the connection in good order after a while, also in the middle of an answer that a rate holds back. What
+// closeFault closes the connection in good order after a while, also in the middle of an answer that a rate holds back. What
 // else is on its way is sent at once; what the client does not take keeps it open until the write timeout.
 var closeFault = faultKind{
 	word:  "close_after",

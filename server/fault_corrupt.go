@@ -19,12 +19,23 @@ var corruptFault = faultKind{
 	},
 }
 
+// corruptPiece is how much is changed, and sent, at a time: what a connection keeps for it.
+const corruptPiece = 4 << 10
+
 func (c *corrupted) send(b []byte) (int, error) {
-	c.buf = append(c.buf[:0], b...) // b is not ours to change.
-	for i := range c.buf {
-		if c.random.Float64() < c.share {
-			c.buf[i] ^= byte(1 + c.random.IntN(255))
+	sent := 0
+	for {
+		piece := b[sent:min(len(b), sent+corruptPiece)]
+		c.buf = append(c.buf[:0], piece...) // b is not ours to change.
+		for i := range c.buf {
+			if c.random.Float64() < c.share {
+				c.buf[i] ^= byte(1 + c.random.IntN(255))
+			}
+		}
+		n, err := c.below.send(c.buf)
+		sent += n
+		if err != nil || n < len(piece) || sent == len(b) {
+			return sent, err
 		}
 	}
-	return c.below.send(c.buf)
 }

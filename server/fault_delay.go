@@ -20,12 +20,16 @@ type line struct {
 	mu      sync.Mutex
 	changed sync.Cond // on mu: something has arrived, or the goroutine has ended, or interrupt was called
 	queue   []parcel
-	held    int // bytes in queue
+	held    int // bytes that queue takes
 	running bool
 }
 
-// lineBytes is how much may be on its way: what a client may hold of memory, as everywhere.
-const lineBytes = 64 << 10
+// lineBytes is how much may be on its way: what a client may hold of memory, as everywhere. Each parcel takes parcelBytes besides
+// what is in it.
+const (
+	lineBytes   = 64 << 10
+	parcelBytes = 64
+)
 
 // A parcel is what was sent at once, and when it is due.
 type parcel struct {
@@ -54,7 +58,7 @@ var delayFault = faultKind{
 func (l *line) send(b []byte) (int, error) {
 	sent := 0
 	for len(b) > 0 {
-		piece := b[:min(len(b), lineBytes)]
+		piece := b[:min(len(b), lineBytes-parcelBytes)]
 		if err := l.put(bytes.Clone(piece)); err != nil {
 			return sent, err
 		}
@@ -76,7 +80,7 @@ func (l *line) put(b []byte) error {
 	l.last = due
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.held > 0 && l.held+len(b) > lineBytes && !l.f.interrupted() {
+	for l.held > 0 && l.held+len(b)+parcelBytes > lineBytes && !l.f.interrupted() {
 		l.changed.Wait()
 	}
 	if l.f.interrupted() {
@@ -86,7 +90,7 @@ func (l *line) put(b []byte) error {
 		return err
 	}
 	l.queue = append(l.queue, parcel{b, due})
-	l.held += len(b)
+	l.held += len(b) + parcelBytes
 	if !l.running {
 		l.running = true
 		go l.run()
@@ -124,7 +128,7 @@ func (l *line) arrived(p parcel, err error) {
 	defer l.mu.Unlock()
 	l.queue[0] = parcel{}
 	l.queue = l.queue[1:]
-	l.held -= len(p.b)
+	l.held -= len(p.b) + parcelBytes
 	if err != nil {
 		l.queue, l.held = nil, 0
 	}

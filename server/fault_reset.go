@@ -13,11 +13,14 @@ type resetting struct {
 	left  int64
 }
 
-// A client that takes nothing of what is left for resetPatience, looked at every resetLook, is reset all the same. Where the
-// system does not say what it holds, it has resetGrace.
+// A client that takes nothing of what is left for resetPatience is reset all the same, and so is one that has not taken all of it
+// after resetLongest. It is looked at after resetLook, and less and less often as long as it takes nothing. Where the system
+// does not say what it holds, it has resetGrace.
 const (
 	resetPatience = 10 * time.Second
+	resetLongest  = time.Minute
 	resetLook     = time.Millisecond
+	resetSeldom   = 50 * time.Millisecond
 	resetGrace    = 100 * time.Millisecond
 )
 
@@ -54,11 +57,15 @@ func (r *resetting) settle() {
 		r.wait(resetGrace)
 		return
 	}
-	for took := time.Now(); queue > 0 && time.Since(took) < resetPatience && !system.gone() && !r.f.interrupted(); {
-		r.wait(resetLook)
+	began := time.Now()
+	took, look := began, resetLook
+	for queue > 0 && time.Since(took) < resetPatience && time.Since(began) < resetLongest && !system.gone() && !r.f.interrupted() {
+		r.wait(look)
 		before := queue
 		if queue, _ = system.queued(); queue < before {
-			took = time.Now()
+			took, look = time.Now(), resetLook
+		} else {
+			look = min(2*look, resetSeldom)
 		}
 	}
 }

@@ -2,7 +2,7 @@ package server
 
 import "time"
 
-// A stall accepts a client and then says and reads nothing for a while. What the client sends waits in the system.
+// stallFault accepts a client and then says and reads nothing for a while. What the client sends waits in the system.
 var stallFault = faultKind{
 	word: "stall",
 	text: func(f *Faults) string { return durationText(f.Stall) },

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"os"
 	"reflect"
 	"slices"
@@ -177,7 +178,7 @@ func TestDelay_backPressure(t *testing.T) {
 		c := s.dial()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if most := 64<<10/size + 1; replies > most || replies < most-1 {
+		if most := 64 << 10 / size; replies > most || replies < most-1 {
 			t.Errorf("%d replies were taken, want %d", replies, most)
 		}
 		c.Close()
@@ -505,4 +506,36 @@ func talk(c *client) {
 			return
 		}
 	}
+}
+
+// A proxy's header and the client's first record come in one segment, also where the connection is to misbehave.
+func TestFaults_behindProxyInTLS(t *testing.T) {
+	header := header1("203.0.113.5:51000", "192.0.2.99:443")
+	inTheClear(t, func(t *testing.T, n network) {
+		s := serve(t, n, echo(""), greeting, secured(serverTLS), everyone, misbehaving(server.Faults{Delay: time.Millisecond}))
+		c := s.dial()
+		c.Conn = &prefixed{Conn: c.Conn, prefix: []byte(header)}
+		c.speaks(clientTLS)
+		c.want("HELLO clientid=1 you=203.0.113.5:51000 me=192.0.2.99:443 handler=test via=" + c.LocalAddr().String() +
+			" tls=1.3 sni=parley.test fault=delay:1ms")
+	})
+}
+
+// One who resets the connection does not keep its place for as long as what it has asked for is delayed.
+func TestFaults_resetWhileDelayed(t *testing.T) {
+	answered := make(chan error, 1)
+	s := serve(t, overTCP, handler.Func(func(s handler.Session) error {
+		for msg := range s.Messages() {
+			answered <- s.Echo("", msg)
+		}
+		return nil
+	}), misbehaving(server.Faults{Delay: time.Hour}))
+	c := s.dial()
+	c.send("hi\n")
+	if err := s.await(answered); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Conn.(*net.TCPConn).SetLinger(0)
+	c.Close()
+	s.wantEnd(server.Reset)
 }

@@ -133,7 +133,7 @@ func (c *conn) readHeader() error {
 		return &ending{reason: reason}
 	}
 	rest := h.got[h.length:]
-	if s, ok := c.t.(*secured); ok {
+	if s := securedOf(c.t); s != nil {
 		s.in = rest
 	} else if len(rest) > 0 {
 		c.received.Store(uint64(len(rest)))

@@ -177,6 +177,13 @@ func (s *secured) await(wait func(receiver) error) error {
 	return nil
 }
 
+// awaitOutOfTurn waits for input, and lets another handshake work meanwhile.
+func (r records) awaitOutOfTurn() error {
+	r.turns.giveBack()
+	defer r.turns.take()
+	return r.await(r.wait)
+}
+
 // Read returns what has come. It waits for more as long as the handshake lasts, and returns errNoRecord later.
 func (r records) Read(b []byte) (int, error) {
 	s := r.secured
@@ -187,10 +194,7 @@ func (r records) Read(b []byte) (int, error) {
 		case s.shaken:
 			return 0, errNoRecord
 		}
-		s.turns.giveBack()
-		err := s.await(r.wait)
-		s.turns.take()
-		if err != nil {
+		if err := r.awaitOutOfTurn(); err != nil {
 			return 0, err
 		}
 	}
