@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // MaxRefused is how many connections may be on their way out at a time after they were turned away, each with a
@@ -145,18 +146,23 @@ func (s *Server) forget(c *conn, leaver member) {
 	l.tally.closed[leaver.reason]++
 }
 
-// logRefused says at most once a second that connections are turned away; how many it is, the metrics say.
+// logRefused says, at most once a second for each listener and reason, that connections are turned away, and how many it were.
+// That a list does what it is for is no warning.
 func (s *Server) logRefused(c *conn, reason Reason) {
-	if reason == Denied || reason == ShuttingDown {
+	level := zapcore.WarnLevel
+	switch reason { //nolint:exhaustive // the others are worth a warning
+	case ShuttingDown:
 		return
+	case Denied:
+		level = zapcore.InfoLevel
 	}
-	if !s.refusals.allows() {
+	if !c.ln.warned[reason].allows() {
 		return
 	}
 	s.mu.Lock()
 	total := c.ln.tally.closed[reason]
 	s.mu.Unlock()
-	s.log.Warn("turning connections away", zap.String("reason", reason.String()), zap.String("listener", c.ln.Label),
+	s.log.Log(level, "turning connections away", zap.String("reason", reason.String()), zap.String("listener", c.ln.Label),
 		zap.String("peer", c.peer()), zap.Uint64("so_far", total))
 }
 

@@ -74,8 +74,8 @@
 // # Goroutines
 //
 // Each connection has one, which Shutdown waits for. It alone reads, and it runs the handler. Those that the handler starts
-// with Session.Go it waits for when the handler has returned. Only what a fault delays has another one. Replies may come from any goroutine, one at a time under
-// conn.mu. Nobody holds Server.mu while reading, writing or logging.
+// with Session.Go it waits for when the handler has returned. Only what a fault delays has another one. Replies may come from
+// any goroutine, one at a time under conn.mu. Nobody holds Server.mu while reading, writing or logging.
 //
 // # The roster
 //

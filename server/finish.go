@@ -14,8 +14,9 @@ const (
 	lingerBytes        = 16 << 20
 )
 
-// finish is the one way in which every connection ends, also one whose handler panics or calls runtime.Goexit: what was gathered is sent, the client is told why, our side is ended,
-// the client's side is read to its end, the connection is closed, counted and logged.
+// finish is the one way in which every connection ends, also one whose handler panics or calls runtime.Goexit: what was
+// gathered is sent, the client is told why, our side is ended, the client's side is read to its end, the connection is
+// closed, counted and logged.
 //
 //go:noinline
 func (c *conn) finish() {

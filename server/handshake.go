@@ -132,7 +132,8 @@ func (c *conn) receives(r receiver) error {
 	}
 }
 
-// logFailed says at most once a second that handshakes fail, and why this one has; how many it is, the metrics say.
+// logFailed says, at most once a second for each listener and reason, that handshakes fail, and why this one has; how many it
+// were, the metrics say.
 // Without it, who has misconfigured a proxy would see nothing: a line for each is at level debug, as anybody can bring
 // them about.
 //
@@ -142,7 +143,7 @@ func (c *conn) logFailed(e *ending) {
 	case Denied, TooManyFromIP:
 		c.ln.srv.logRefused(c, e.reason)
 	case BadProxyHeader, BadTLS, HandshakeTimeout:
-		if c.ln.srv.failures.allows() {
+		if c.ln.warned[e.reason].allows() {
 			c.ln.srv.log.Warn("handshakes fail", zap.String("reason", e.reason.String()), zap.String("listener", c.ln.Label),
 				zap.String("peer", c.peer()), zap.Error(e.err))
 		}

@@ -43,6 +43,8 @@ type Listener struct {
 
 	connections atomic.Uint64 // that might have; counted only where some do
 
+	warned [numReasons]*throttle // of lines about connections that were turned away or failed in their handshake
+
 	// Guarded by Server.mu.
 	quota quota
 	tally *tally // shared by listeners of the same label
@@ -61,6 +63,9 @@ func (s *Server) NewListener(c ListenerConfig) *Listener {
 		handshakes:     c.Proxied || c.TLS != nil,
 		limiter:        s.limiter,
 		quota:          quota{max: c.Limits.MaxConns, maxPerIP: c.Limits.MaxConnsPerIP},
+	}
+	for reason := range l.warned {
+		l.warned[reason] = newThrottle(1, 1, nil)
 	}
 	if own := newLimiter(c.Limits.AcceptRate); own != nil {
 		l.limiter = own

@@ -52,6 +52,9 @@ func TestAllowDeny(t *testing.T) {
 				if n := m.of("parley_connections_active"); n != float64(len(test.in)) {
 					t.Errorf("%v active, want %d", n, len(test.in))
 				}
+				if n, want := s.log.count("turning connections away"), min(1, len(test.out)); n != want {
+					t.Errorf("%d lines about those who are denied, want %d", n, want)
+				}
 			})
 		})
 	}

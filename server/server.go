@@ -54,9 +54,7 @@ type Server struct {
 	// Throttles of log lines.
 	endings      [numReasons]*throttle // of connections that ended for this reason; nil: all are written
 	panics       *throttle
-	refusals     *throttle // of connections turned away
 	acceptErrors *throttle
-	failures     *throttle // of handshakes that failed
 
 	// conversations are all connections that are not entered in the books. Add is called under mu only, and never after closed.
 	conversations sync.WaitGroup
@@ -100,9 +98,7 @@ func New(c Config) *Server {
 		accepting:    ctx,
 		stopAccept:   cancel,
 		finished:     make(chan handler.Finished, 1),
-		refusals:     newThrottle(1, 1, nil),
 		acceptErrors: newThrottle(1, 1, nil),
-		failures:     newThrottle(1, 1, nil),
 		durations:    durations,
 		handshakes:   handshakes,
 		leavers:      leavers{most: c.RosterClosed},

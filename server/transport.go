@@ -16,9 +16,10 @@ import (
 // Input is pushed: receive calls back with each piece on the connection's own goroutine, so that an implementation may do
 // so from within its wait for readiness, and needs to lend a buffer only while there is something in it.
 type transport interface {
-	// receive waits for input and gives each piece of it to r. It returns nil when r wants no more, io.EOF when the peer has ended its side, an error that is os.ErrDeadlineExceeded when the read
-	// deadline has passed, and any other error when the connection is no more. It may be called again after the first
-	// and the third; after the third only once the deadline is set anew, as it may also come too early.
+	// receive waits for input and gives each piece of it to r. It returns nil when r wants no more, io.EOF when the peer has
+	// ended its side, an error that is os.ErrDeadlineExceeded when the read deadline has passed, and any other error when
+	// the connection is no more. It may be called again after the first and the third; after the third only once the
+	// deadline is set anew, as it may also come too early.
 	receive(r receiver) error
 	// send sends all of b and returns how much the system took. It gives up with os.ErrDeadlineExceeded when neither the
 	// system nor the peer takes anything for the write timeout; however slowly it goes on, it goes on. Only one goroutine
