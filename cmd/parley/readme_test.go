@@ -388,6 +388,25 @@ func TestREADMEOperating(t *testing.T) {
 	}
 }
 
+// The alerts that the page explains are those that Prometheus is given.
+func TestREADMEAlerts(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile(filepath.Join(moduleRoot, "deploy", "prometheus", "parley.rules.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, alert := range regexp.MustCompile(`(?s)- alert: (\w+)\n.*?severity: (\w+)\n`).FindAllStringSubmatch(string(rules), -1) {
+		want = append(want, alert[1]+" "+alert[2])
+	}
+	for _, row := range tableRows(t, "alert") {
+		got = append(got, strings.Trim(row[0], "`")+" "+row[1])
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("alerts (-rules +page):\n%s", diff)
+	}
+}
+
 // What the table of situations has is in the section of each: the command that makes it, and each verdict of a probe.
 func TestREADMESituations(t *testing.T) {
 	t.Parallel()
