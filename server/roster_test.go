@@ -149,6 +149,63 @@ func TestRoster_message(t *testing.T) {
 	})
 }
 
+// A message is on the roster no later than its count: a page that has the count and the message before would be taken for new.
+func TestRoster_messageBeforeCount(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		logged := 0
+		s := serve(t, overPipe, echo(""), func(r *role) { r.server.LogMessages = true })
+		s.log.notify(func(message string) {
+			if message != "message" {
+				return
+			}
+			got := s.srv.Roster().Select(all).Clients[0]
+			if got.MessagesReceived != uint64(logged) || got.Message != fmt.Sprint(logged) {
+				t.Errorf("when %d are counted: %q, and %d are", logged, got.Message, got.MessagesReceived)
+			}
+			logged++
+		})
+		c := s.dial()
+		c.send(text("0", "1"))
+		c.want("0", "1")
+		c.send("2") // Which silence or the end is to end.
+		c.closeWrite()
+		c.want("2")
+		if logged != 3 {
+			t.Errorf("%d were logged", logged)
+		}
+	})
+}
+
+// The stamp changes when last_active does: also after a handler that takes its time over a message, and at the end of a stall.
+func TestRoster_stampActive(t *testing.T) {
+	for name, f := range map[string]func(*role) (sends string){
+		"slow handler": func(*role) string { return text("x") },
+		"stall":        func(r *role) string { r.listener.Faults.Stall = 5 * time.Second; return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				var sends string
+				s := serve(t, overPipe, handler.Func(func(s handler.Session) error {
+					for range s.Messages() {
+						time.Sleep(5 * time.Second)
+					}
+					return nil
+				}), func(r *role) { sends = f(r) })
+				if c := s.dial(); sends != "" {
+					c.send(sends)
+				}
+				time.Sleep(time.Second)
+				stamp, then := s.srv.Roster().Stamp(), s.srv.Roster().Select(all)
+				time.Sleep(5 * time.Second)
+				after, now := s.srv.Roster().Stamp(), s.srv.Roster().Select(all)
+				if then.Clients[0].LastActive == now.Clients[0].LastActive || stamp == after {
+					t.Errorf("%+v %+v became %+v %+v", stamp, then.Clients[0], after, now.Clients[0])
+				}
+			})
+		})
+	}
+}
+
 // As long as a proxy has not named its client, the roster has the proxy; whoever looks meanwhile looks at no memory that the
 // handshake writes to, as the race detector knows.
 func TestRoster_handshake(t *testing.T) {

@@ -17,6 +17,7 @@ type sight struct {
 	lastID     uint64
 	left       uint64
 	introduced uint64
+	active     uint64 // the times at which each was last active, added up, which may overflow
 
 	members []member
 	sorted  []*member
@@ -40,6 +41,7 @@ func (s *Server) look(left uint64) *sight {
 	}
 	for _, c := range v.conns {
 		v.traffic.add(c.traffic())
+		v.active += uint64(c.lastActive.Load())
 	}
 	v.conns = slices.DeleteFunc(v.conns, func(c *conn) bool { return c.refused })
 	return v
@@ -80,6 +82,7 @@ func (v *sight) stamp() roster.Stamp {
 		MessagesSent:     v.traffic.replies,
 		ReceivedBytes:    v.traffic.received,
 		SentBytes:        v.traffic.sent,
+		Active:           v.active,
 	}
 	for i := range v.tallies {
 		stamp.Accepted += v.tallies[i].accepted
