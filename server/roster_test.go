@@ -206,6 +206,48 @@ func TestRoster_stampActive(t *testing.T) {
 	}
 }
 
+// When the clock is set, the times go with it: they are as old as before.
+func TestRoster_clock(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, overPipe, echo(""), keeping(1))
+		gone := s.dial()
+		time.Sleep(time.Second)
+		gone.closeWrite()
+		gone.wantEnd()
+		time.Sleep(time.Second)
+		c := s.dial()
+		time.Sleep(time.Second)
+		c.send(text("x"))
+		c.want("x")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		began := time.Now().Add(-4 * time.Second)
+		for _, by := range []time.Duration{0, 8 * time.Hour, -time.Hour} {
+			at := func(seconds int) roster.Time {
+				return roster.Time{Time: began.Add(by + time.Duration(seconds)*time.Second)}
+			}
+			got, news := s.srv.Roster().Later(by, all)
+			open, closed := got.Clients[0], got.Clients[1]
+			for what, times := range map[string][2]roster.Time{
+				"time":               {got.Time, at(4)},
+				"since":              {open.Since, at(2)},
+				"last_active":        {open.LastActive, at(3)},
+				"end":                {closed.End, at(1)},
+				"time of the news":   {news.Time, at(4)},
+				"since, in the news": {news.Joined[0].Since, at(2)},
+				"end, in the news":   {news.Left[0].End, at(1)},
+			} {
+				if !times[0].Equal(times[1].Time) {
+					t.Errorf("clock put forward by %v: %s is %v, want %v", by, what, times[0], times[1])
+				}
+			}
+			if !open.End.IsZero() || *closed.Duration != 1 {
+				t.Errorf("clock put forward by %v: got %+v and %+v", by, open, closed)
+			}
+		}
+	})
+}
+
 // As long as a proxy has not named its client, the roster has the proxy; whoever looks meanwhile looks at no memory that the
 // handshake writes to, as the race detector knows.
 func TestRoster_handshake(t *testing.T) {
