@@ -264,7 +264,7 @@ func (d *daemon) openAdmin(gatherer prometheus.Gatherer) {
 		WebConfig: d.cfg.AdminWebConfig,
 	}
 	if host, err := os.Hostname(); err == nil {
-		options.Hosts = append(slices.Clip(options.Hosts), host)
+		options.Hosts = append(slices.Clip(options.Hosts), namesOf(host)...)
 	}
 	for _, reason := range server.Reasons() {
 		options.Reasons = append(options.Reasons, reason.String())
