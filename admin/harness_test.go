@@ -75,7 +75,7 @@ type answer struct {
 // request sends one request over a connection of its own.
 func (s *site) request(method, target string) answer {
 	s.t.Helper()
-	conn := s.connect(method + " " + target + " HTTP/1.1\r\nHost: parley\r\n\r\n")
+	conn := s.connect(method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	defer conn.Close()
 	return readAnswer(s.t, bufio.NewReader(conn), method)
 }

@@ -91,7 +91,7 @@ func showing(r *roll) admin.Options {
 
 // get is the head of a request.
 func get(target string, header ...string) string {
-	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: parley\r\n", target)
+	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: localhost\r\n", target)
 	for _, h := range header {
 		head += h + "\r\n"
 	}

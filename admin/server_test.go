@@ -128,7 +128,7 @@ func TestEndpoints(t *testing.T) {
 func TestOpenMetrics(t *testing.T) {
 	t.Parallel()
 	s := serveTCP(t, admin.Options{})
-	conn := s.connect("GET /metrics HTTP/1.1\r\nHost: parley\r\nAccept: application/openmetrics-text; version=1.0.0\r\n\r\n")
+	conn := s.connect("GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: application/openmetrics-text; version=1.0.0\r\n\r\n")
 	got := readAnswer(t, bufio.NewReader(conn), "GET")
 	if !strings.HasPrefix(got.Header.Get("Content-Type"), "application/openmetrics-text; version=1.0.0") || got.body != "# EOF\n" {
 		t.Errorf("got %q, %q", got.Header, got.body)
@@ -179,7 +179,7 @@ func TestHugePostUnread(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serveTCP(t, admin.Options{})
-			conn := s.connect("POST /metrics HTTP/1.1\r\nHost: parley\r\n" + head)
+			conn := s.connect("POST /metrics HTTP/1.1\r\nHost: localhost\r\n" + head)
 			sent := make(chan int)
 			go func() {
 				var total int
@@ -227,9 +227,9 @@ func TestCrowd(t *testing.T) {
 	for name, head := range map[string]string{
 		"says nothing":            "",
 		"sends half a header":     "GET / HTTP/1.1\r\nX",
-		"sends no body":           "POST / HTTP/1.1\r\nHost: parley\r\nContent-Length: 10\r\n\r\n",
-		"does not read":           "GET / HTTP/1.1\r\nHost: parley\r\n\r\n",
-		"begins a second request": "GET /healthz HTTP/1.1\r\nHost: parley\r\n\r\nGET /heal",
+		"sends no body":           "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n",
+		"does not read":           "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"begins a second request": "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /heal",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -270,7 +270,7 @@ func TestCrowdSparesTheBusy(t *testing.T) {
 		conn := s.connect("")
 		r := bufio.NewReader(conn)
 		for range 6 {
-			if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: parley\r\n\r\n"); err != nil {
+			if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
 			readAnswer(t, r, "GET")
@@ -284,7 +284,7 @@ func TestCrowdSparesTheBusy(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	const get, host = "GET /healthz HTTP/1.1\r\n", "Host: parley\r\n"
+	const get, host = "GET /healthz HTTP/1.1\r\n", "Host: localhost\r\n"
 	tests := []struct {
 		name   string
 		head   string
@@ -338,9 +338,9 @@ func TestShutdown(t *testing.T) {
 		})})
 		silent := s.connect("")
 		slow := s.connect("GET /")
-		idle := s.connect("GET /healthz HTTP/1.1\r\nHost: parley\r\n\r\n")
+		idle := s.connect("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		readAnswer(t, bufio.NewReader(idle), "GET")
-		busy := s.connect("GET /metrics HTTP/1.1\r\nHost: parley\r\n\r\n")
+		busy := s.connect("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		<-gathering
 
 		down := make(chan error)
@@ -375,7 +375,7 @@ func TestShutdownGivesUp(t *testing.T) {
 			<-gathered
 			return nil, nil
 		})})
-		busy := s.connect("GET /metrics HTTP/1.1\r\nHost: parley\r\n\r\n")
+		busy := s.connect("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		<-gathering
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -407,7 +407,7 @@ func TestLog(t *testing.T) {
 			t.Errorf("got %d %s", got.StatusCode, got.body)
 		}
 		s.request("BREW", "/ HTCPCP")
-		s.connect("GET /metrics HTTP/1.1\r\nHost: parley\r\n\r\n").Close()
+		s.connect("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").Close()
 		synctest.Wait()
 
 		entries := logs.FilterLevelExact(zapcore.WarnLevel).All()

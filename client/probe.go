@@ -28,6 +28,8 @@ type Probe struct {
 	MustGreet bool
 	// Barred says why the server does not let us in, if it does not: then nothing is sent, and it is well if it turns us away just so.
 	Barred Barrier
+	// ConnectOnly says that it is well if it takes the connection: of a server that misbehaves as it is to, nothing else can be told.
+	ConnectOnly bool
 	// Timeout bounds the whole of a probe; zero: five seconds.
 	Timeout time.Duration
 }
@@ -102,6 +104,9 @@ func (p *Probe) converse(ctx context.Context, i int, v *Verdict) error {
 	if p.Barred != NoBarrier {
 		return p.knock(ctx, v)
 	}
+	if p.ConnectOnly {
+		return p.connect(ctx, v)
+	}
 	conn, err := p.Dialer.Dial(ctx, p.Address)
 	if err != nil {
 		return err
@@ -125,6 +130,24 @@ func (p *Probe) converse(ctx context.Context, i int, v *Verdict) error {
 		e.Timings.Answer = time.Since(asked)
 	}
 	return err
+}
+
+// connect connects and ends the connection before there is anything that the server would have to complain of.
+func (p *Probe) connect(ctx context.Context, v *Verdict) error {
+	d := p.Dialer
+	d.TLS, d.NoGreeting = nil, true
+	conn, err := d.Dial(ctx, p.Address)
+	if e, failed := errors.AsType[*Error](err); failed && e.Kind == Reset { // It has taken the connection, and reset it already.
+		v.Timings = e.Timings
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	v.Peer, v.Local, v.Timings = conn.RemoteAddr().String(), conn.LocalAddr().String(), conn.timings
+	_ = conn.CloseWrite() // It may have been reset meanwhile.
+	return nil
 }
 
 // greeted notes the greeting, or that there is none.

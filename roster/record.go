@@ -55,12 +55,13 @@ type Counts struct {
 	Accepted uint64 `json:"accepted"`
 }
 
-// A Stamp tells one state of the roster from another: it consists of sums that only grow, and two equal ones are of the same
-// state but for the passing of time.
+// A Stamp tells one state of the roster from another: it consists of sums that only grow, Active as long as nobody leaves, and
+// two equal ones are of the same state but for the passing of time.
 type Stamp struct {
 	Accepted, Left, Introduced     uint64 // connections that came, went, and said who they are or had that said by a handshake
 	MessagesReceived, MessagesSent uint64
 	ReceivedBytes, SentBytes       uint64
+	Active                         uint64 // when each of those who are there was last active, added up: a time may change without a message
 }
 
 // Time is a time of RFC 3339 in UTC with milliseconds. The zero value stands for none.

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
+
+	"parley/roster"
 )
 
 // ListenAll opens the same port on each of a name's addresses. What names this machine has is not for a test to say.
@@ -94,6 +97,17 @@ func (s *Server) Touch() {
 		c.lastActive.Store(s.now())
 		c.messagesIn.Add(1)
 	}
+}
+
+// Later is what Select, and News from the beginning, return if the clock was put forward by so much, as by the sleep of a machine, and
+// nothing else has happened since.
+func (r *Roster) Later(by time.Duration, q roster.Query) (roster.Selection, roster.News) {
+	v, w := r.srv.look(0), r.srv.look(0)
+	defer v.done()
+	defer w.done()
+	v.wall, w.wall = v.wall.Add(by), w.wall.Add(by)
+	news, _ := w.news(roster.Mark{}, q.Limit)
+	return v.selection(q), news
 }
 
 // Copy has a look at the roster copy what it holds the lock for.

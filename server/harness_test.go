@@ -490,9 +490,10 @@ type recorder struct {
 }
 
 type records struct {
-	ends chan entry // one a connection
-	mu   sync.Mutex
-	all  []entry
+	ends   chan entry // one a connection
+	mu     sync.Mutex
+	all    []entry
+	notice func(message string) // called at each line; nil: nobody is
 }
 
 // An entry is one log line.
@@ -532,11 +533,22 @@ func (r *recorder) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	line := entry{e, enc.Fields}
 	r.mu.Lock()
 	r.all = append(r.all, line)
+	notice := r.notice
 	r.mu.Unlock()
+	if notice != nil {
+		notice(e.Message)
+	}
 	if e.Message == "connection closed" {
 		r.ends <- line
 	}
 	return nil
+}
+
+// notify has f called at each line from now on.
+func (r *recorder) notify(f func(message string)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notice = f
 }
 
 // lines returns what was logged with this message.

@@ -90,10 +90,10 @@ func (c *conn) handAll() bool {
 		} else {
 			c.stage.Store(last)
 		}
-		c.messagesIn.Store(c.messagesIn.Load() + 1)
 		if c.ln.srv.logMessages {
-			c.logMessage(msg)
+			c.logMessage(msg) // Before it is counted: whoever sees the count sees the message, or a later one.
 		}
+		c.messagesIn.Store(c.messagesIn.Load() + 1)
 		if !c.yield(msg) || c.ending.Load() != nil || c.ended.Load() {
 			c.dec.Hold()
 			return false
@@ -103,10 +103,10 @@ func (c *conn) handAll() bool {
 
 // hand gives the handler one message. It is false when the handler leaves the loop, or the conversation is over.
 func (c *conn) hand(msg []byte) bool {
-	c.messagesIn.Store(c.messagesIn.Load() + 1)
 	if c.ln.srv.logMessages {
-		c.logMessage(msg)
+		c.logMessage(msg) // As handAll does.
 	}
+	c.messagesIn.Store(c.messagesIn.Load() + 1)
 	return c.yield(msg) && c.ending.Load() == nil && !c.ended.Load()
 }
 

@@ -68,9 +68,8 @@ func (m *member) name() string {
 	return m.who.name
 }
 
-// record writes it out.
-func (m *member) record() roster.Record {
-	s := m.ln.srv
+// record writes it out, as a look has it.
+func (m *member) record(v *sight) roster.Record {
 	r := roster.Record{
 		ClientID:         m.id,
 		You:              m.you(),
@@ -78,8 +77,8 @@ func (m *member) record() roster.Record {
 		Listener:         m.ln.Label,
 		Handler:          m.ln.HandlerName,
 		Wire:             m.ln.WireName,
-		Since:            roster.Time{Time: s.at(m.began)},
-		LastActive:       roster.Time{Time: s.at(m.active)},
+		Since:            roster.Time{Time: v.at(m.began)},
+		LastActive:       roster.Time{Time: v.at(m.active)},
 		MessagesReceived: m.traffic.messagesIn,
 		MessagesSent:     m.traffic.replies,
 		ReceivedBytes:    m.traffic.received,
@@ -97,7 +96,7 @@ func (m *member) record() roster.Record {
 	}
 	if m.ended != 0 {
 		seconds := time.Duration(m.ended - m.began).Seconds()
-		r.End, r.Duration, r.Reason = roster.Time{Time: s.at(m.ended)}, &seconds, m.reason.String()
+		r.End, r.Duration, r.Reason = roster.Time{Time: v.at(m.ended)}, &seconds, m.reason.String()
 	}
 	return r
 }

@@ -30,6 +30,10 @@ func (r *Roster) Stamp() roster.Stamp {
 func (r *Roster) Select(q roster.Query) roster.Selection {
 	v := r.srv.look(0)
 	defer v.done()
+	return v.selection(q)
+}
+
+func (v *sight) selection(q roster.Query) roster.Selection {
 	fits := newMatcher(q)
 	if q.State != roster.Closed {
 		for _, c := range v.conns {
@@ -60,17 +64,17 @@ func (r *Roster) Select(q roster.Query) roster.Selection {
 		gone = gone[:min(limit, len(gone))]
 	}
 	out := roster.Selection{
-		Time:      roster.Time{Time: r.srv.at(v.now)},
+		Time:      roster.Time{Time: v.wall},
 		Totals:    v.totals(),
 		Listeners: v.listeners(),
 		Matched:   roster.Matched{Open: open, Closed: len(v.sorted) - open},
 		Clients:   make([]roster.Record, 0, len(page)+len(gone)),
 	}
 	for _, m := range page {
-		out.Clients = append(out.Clients, m.record())
+		out.Clients = append(out.Clients, m.record(v))
 	}
 	for _, m := range gone {
-		out.Clients = append(out.Clients, m.record())
+		out.Clients = append(out.Clients, m.record(v))
 	}
 	return out
 }
@@ -82,6 +86,10 @@ const activeBefore = 10 * time.Millisecond
 func (r *Roster) News(since roster.Mark, most int) (roster.News, roster.Mark) {
 	v := r.srv.look(since.Left)
 	defer v.done()
+	return v.news(since, most)
+}
+
+func (v *sight) news(since roster.Mark, most int) (roster.News, roster.Mark) {
 	for _, c := range v.conns {
 		if c.id > since.ClientID || c.lastActive.Load() > int64(since.At-activeBefore) {
 			v.members = append(v.members, c.member())
@@ -93,7 +101,7 @@ func (r *Roster) News(since roster.Mark, most int) (roster.News, roster.Mark) {
 	changed, joined := split(v.sorted, func(m *member) bool { return m.id <= since.ClientID })
 	news := roster.News{
 		Stamp:     v.stamp(),
-		Time:      roster.Time{Time: r.srv.at(v.now)},
+		Time:      roster.Time{Time: v.wall},
 		Totals:    v.totals(),
 		Listeners: v.listeners(),
 		More: roster.More{
@@ -107,14 +115,14 @@ func (r *Roster) News(since roster.Mark, most int) (roster.News, roster.Mark) {
 	}
 	latest := func(a, b *member) int { return cmp.Compare(b.id, a.id) }
 	for _, m := range slices.Backward(roster.Window(joined, 0, most, latest)) {
-		news.Joined = append(news.Joined, m.record())
+		news.Joined = append(news.Joined, m.record(v))
 	}
 	for _, m := range v.gone[max(0, len(v.gone)-most):] {
-		news.Left = append(news.Left, m.record())
+		news.Left = append(news.Left, m.record(v))
 	}
 	busiest := func(a, b *member) int { return cmp.Or(cmp.Compare(b.active, a.active), cmp.Compare(a.id, b.id)) }
 	for _, m := range roster.Window(changed, 0, most, busiest) {
-		news.Changed = append(news.Changed, m.record())
+		news.Changed = append(news.Changed, m.record(v))
 	}
 	return news, roster.Mark{ClientID: v.lastID, Left: v.left, At: time.Duration(v.now)}
 }

@@ -149,6 +149,105 @@ func TestRoster_message(t *testing.T) {
 	})
 }
 
+// A message is on the roster no later than its count: a page that has the count and the message before would be taken for new.
+func TestRoster_messageBeforeCount(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		logged := 0
+		s := serve(t, overPipe, echo(""), func(r *role) { r.server.LogMessages = true })
+		s.log.notify(func(message string) {
+			if message != "message" {
+				return
+			}
+			got := s.srv.Roster().Select(all).Clients[0]
+			if got.MessagesReceived != uint64(logged) || got.Message != fmt.Sprint(logged) {
+				t.Errorf("when %d are counted: %q, and %d are", logged, got.Message, got.MessagesReceived)
+			}
+			logged++
+		})
+		c := s.dial()
+		c.send(text("0", "1"))
+		c.want("0", "1")
+		c.send("2") // Which silence or the end is to end.
+		c.closeWrite()
+		c.want("2")
+		if logged != 3 {
+			t.Errorf("%d were logged", logged)
+		}
+	})
+}
+
+// The stamp changes when last_active does: also after a handler that takes its time over a message, and at the end of a stall.
+func TestRoster_stampActive(t *testing.T) {
+	for name, f := range map[string]func(*role) (sends string){
+		"slow handler": func(*role) string { return text("x") },
+		"stall":        func(r *role) string { r.listener.Faults.Stall = 5 * time.Second; return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				var sends string
+				s := serve(t, overPipe, handler.Func(func(s handler.Session) error {
+					for range s.Messages() {
+						time.Sleep(5 * time.Second)
+					}
+					return nil
+				}), func(r *role) { sends = f(r) })
+				if c := s.dial(); sends != "" {
+					c.send(sends)
+				}
+				time.Sleep(time.Second)
+				stamp, then := s.srv.Roster().Stamp(), s.srv.Roster().Select(all)
+				time.Sleep(5 * time.Second)
+				after, now := s.srv.Roster().Stamp(), s.srv.Roster().Select(all)
+				if then.Clients[0].LastActive == now.Clients[0].LastActive || stamp == after {
+					t.Errorf("%+v %+v became %+v %+v", stamp, then.Clients[0], after, now.Clients[0])
+				}
+			})
+		})
+	}
+}
+
+// When the clock is set, the times go with it: they are as old as before.
+func TestRoster_clock(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, overPipe, echo(""), keeping(1))
+		gone := s.dial()
+		time.Sleep(time.Second)
+		gone.closeWrite()
+		gone.wantEnd()
+		time.Sleep(time.Second)
+		c := s.dial()
+		time.Sleep(time.Second)
+		c.send(text("x"))
+		c.want("x")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		began := time.Now().Add(-4 * time.Second)
+		for _, by := range []time.Duration{0, 8 * time.Hour, -time.Hour} {
+			at := func(seconds int) roster.Time {
+				return roster.Time{Time: began.Add(by + time.Duration(seconds)*time.Second)}
+			}
+			got, news := s.srv.Roster().Later(by, all)
+			open, closed := got.Clients[0], got.Clients[1]
+			for what, times := range map[string][2]roster.Time{
+				"time":               {got.Time, at(4)},
+				"since":              {open.Since, at(2)},
+				"last_active":        {open.LastActive, at(3)},
+				"end":                {closed.End, at(1)},
+				"time of the news":   {news.Time, at(4)},
+				"since, in the news": {news.Joined[0].Since, at(2)},
+				"end, in the news":   {news.Left[0].End, at(1)},
+			} {
+				if !times[0].Equal(times[1].Time) {
+					t.Errorf("clock put forward by %v: %s is %v, want %v", by, what, times[0], times[1])
+				}
+			}
+			if !open.End.IsZero() || *closed.Duration != 1 {
+				t.Errorf("clock put forward by %v: got %+v and %+v", by, open, closed)
+			}
+		}
+	})
+}
+
 // As long as a proxy has not named its client, the roster has the proxy; whoever looks meanwhile looks at no memory that the
 // handshake writes to, as the race detector knows.
 func TestRoster_handshake(t *testing.T) {

@@ -3,6 +3,7 @@ package server
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"parley/roster"
 )
@@ -12,11 +13,13 @@ type sight struct {
 	conns      []*conn  // but those that were turned away
 	gone       []member // who has left since the server had counted so many, the first first
 	tallies    []tally
-	traffic    traffic // of all connections
-	now        int64   // Server.now
+	traffic    traffic   // of all connections
+	now        int64     // Server.now
+	wall       time.Time // and what the clock says then
 	lastID     uint64
 	left       uint64
 	introduced uint64
+	active     uint64 // the times at which each was last active, added up, which may overflow
 
 	members []member
 	sorted  []*member
@@ -33,17 +36,23 @@ const leftNever = 1<<64 - 1
 func (s *Server) look(left uint64) *sight {
 	v := sights.Get().(*sight)
 	v.copy(s, left)
-	v.now = s.now()
+	v.wall = time.Now()
+	v.now = int64(v.wall.Sub(s.began))
 	v.introduced += s.registrations.Load()
 	for i := range v.tallies {
 		v.traffic.add(v.tallies[i].traffic)
 	}
 	for _, c := range v.conns {
 		v.traffic.add(c.traffic())
+		v.active += uint64(c.lastActive.Load())
 	}
 	v.conns = slices.DeleteFunc(v.conns, func(c *conn) bool { return c.refused })
 	return v
 }
+
+// at is the time that Server.now returned t at, by the clock as it is set now: since the server began it may have been set, and
+// the machine may have slept, which Server.now does not count. What was before a sleep seems as much later as that was long.
+func (v *sight) at(t int64) time.Time { return v.wall.Add(time.Duration(t - v.now)) }
 
 // copy is what the lock is held for, which every connection needs to come and go: pointers, and the few that have left. Nobody is
 // in both lists, or in none.
@@ -80,6 +89,7 @@ func (v *sight) stamp() roster.Stamp {
 		MessagesSent:     v.traffic.replies,
 		ReceivedBytes:    v.traffic.received,
 		SentBytes:        v.traffic.sent,
+		Active:           v.active,
 	}
 	for i := range v.tallies {
 		stamp.Accepted += v.tallies[i].accepted

@@ -169,8 +169,8 @@ func (d *daemon) open(listeners []config.Listener) error {
 		}
 	}
 	if d.cfg.Admin != "" {
-		if err := admin.CheckWebConfig(d.cfg.AdminWebConfig); err != nil {
-			return statusError{exitUsage, fmt.Errorf("PARLEY_ADMIN_WEB_CONFIG=%q: %w", d.cfg.AdminWebConfig, err)}
+		if err := checkAdmin(d.cfg); err != nil {
+			return statusError{exitUsage, err}
 		}
 		if err := d.openAdminSockets(ctx); err != nil {
 			return runError(err)
@@ -264,7 +264,7 @@ func (d *daemon) openAdmin(gatherer prometheus.Gatherer) {
 		WebConfig: d.cfg.AdminWebConfig,
 	}
 	if host, err := os.Hostname(); err == nil {
-		options.Hosts = append(slices.Clip(options.Hosts), host)
+		options.Hosts = append(slices.Clip(options.Hosts), namesOf(host)...)
 	}
 	for _, reason := range server.Reasons() {
 		options.Reasons = append(options.Reasons, reason.String())

@@ -21,3 +21,6 @@ func TakeOver() error {
 
 // NewRoot is newRoot.
 var NewRoot = newRoot
+
+// NamesOf is namesOf.
+var NamesOf = namesOf

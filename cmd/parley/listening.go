@@ -162,6 +162,12 @@ func (s serving) try() string {
 	return nc
 }
 
+// namesOf are the names that a machine goes by on its own network: as it is written, without its domain, and by mDNS (RFC 6762).
+func namesOf(hostname string) []string {
+	name, _, _ := strings.Cut(hostname, ".")
+	return []string{hostname, name, name + ".local"}
+}
+
 // reachable is an address at which a socket can be reached from this machine. written is the host it was asked to listen
 // on: the address of a socket on all addresses of both families is that of one on all of IPv6.
 func reachable(socket net.Listener, written string) string {

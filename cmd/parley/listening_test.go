@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -81,5 +82,19 @@ func TestListenError(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// The admin side is asked for under its machine's names, and no other of the domain.
+func TestNamesOf(t *testing.T) {
+	t.Parallel()
+	for hostname, want := range map[string][]string{
+		"lab":             {"lab", "lab", "lab.local"},
+		"lab.local":       {"lab.local", "lab", "lab.local"},
+		"lab.example.org": {"lab.example.org", "lab", "lab.local"},
+	} {
+		if got := parley.NamesOf(hostname); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", hostname, got, want)
+		}
 	}
 }

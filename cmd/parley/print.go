@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"parley/admin"
 	"parley/config"
 	"parley/protocol"
 )
@@ -128,6 +129,17 @@ func checkFiles(l config.Listener) error {
 	}
 	_, err := make(certificates).of(l, zap.NewNop())
 	return err
+}
+
+// checkAdmin returns what is wrong with the files of the admin side, if there is to be one.
+func checkAdmin(cfg config.Config) error {
+	if cfg.Admin == "" {
+		return nil
+	}
+	if err := admin.CheckWebConfig(cfg.AdminWebConfig); err != nil {
+		return fmt.Errorf("PARLEY_ADMIN_WEB_CONFIG=%q: %w", cfg.AdminWebConfig, err)
+	}
+	return nil
 }
 
 // checkConsole returns why the operator could be in no chat.

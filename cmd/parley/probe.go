@@ -67,10 +67,11 @@ counting give the message back, and so does a server that does not greet; from
 discard and chat there is none, and a chat is sent nothing unless -m says what;
 any other one has to answer something.
 
-Without an address it checks the first listener of PARLEY_LISTEN on this machine
-and sends nothing: a container's health check, for which the server writes no
-log line. One that lets in only others, by its lists or a client CA, is ok if it
-turns this machine away: barred= says so.
+Without an address it checks the first listener of PARLEY_LISTEN without faults
+on this machine and sends nothing: a container's health check, for which the
+server writes no log line. If all have faults, the first one need only take the
+connection. One that lets in only others, by its lists or a client CA, is ok if
+it turns this machine away: barred= says so.
 
 With --tls and its like it speaks TLS, and says what is wrong with a certificate;
 with --proxy it sends the header that proxies send. path= says how the server

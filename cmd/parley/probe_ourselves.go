@@ -10,14 +10,16 @@ import (
 	"parley/config"
 )
 
-// aimAtOurselves makes the first listener of the environment what is probed. It sends nothing unless there is a message:
+// aimAtOurselves makes the first listener of the environment what is probed that does not misbehave on request; if all do, the first
+// one, which is to take the connection and nothing more. It sends nothing unless there is a message:
 // a server logs what a health check does only where something is wrong.
 func (p *probeCommand) aimAtOurselves(environ []string) error {
 	_, listeners, _, err := config.Load(environ, nil, catalog())
 	if err != nil {
 		return err
 	}
-	l := listeners[0]
+	well := slices.IndexFunc(listeners, func(l config.Listener) bool { return !misbehaves(l) })
+	l := listeners[max(0, well)]
 	if p.probe.Address, err = nearest(l); err != nil {
 		return err
 	}
@@ -36,11 +38,18 @@ func (p *probeCommand) aimAtOurselves(environ []string) error {
 	p.probe.Quiet = p.probe.Message == ""
 	if p.probe.Quiet {
 		p.probe.Barred = p.barred(l)
+		p.probe.ConnectOnly = well < 0 && p.greeting == "auto"
 	}
 	if p.probe.Barred == client.Addresses && !trusts(l, here(p.probe.Address)) {
 		p.probe.Dialer.Proxy = 0 // A header that nobody reads would turn the end of the connection into a reset.
 	}
 	return nil
+}
+
+// misbehaves reports whether some connections of the listener are to get faults.
+func misbehaves(l config.Listener) bool {
+	f := faults(l)
+	return f.String() != ""
 }
 
 // barred returns why the listener does not let this machine in: a health check has no business in it, and it is well if it says so.

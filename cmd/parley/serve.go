@@ -72,8 +72,11 @@ second one ends at once with status 1.`,
 			known.Check = checkFiles
 		}
 		cfg, served, warnings, err := config.Load(withFlags(environ, cmd.Flags()), listeners, known)
-		if err == nil && *printed && *console {
-			err = checkConsole(served)
+		if err == nil && *printed {
+			if *console {
+				err = checkConsole(served)
+			}
+			err = errors.Join(err, checkAdmin(cfg))
 		}
 		if err != nil || *printed {
 			// They may say why: a misspelt variable leaves the right one at its default.
