@@ -82,7 +82,7 @@ func (a *adminClient) get(ctx context.Context, path string, query url.Values) (*
 	}
 	response, err := a.http.Do(request)
 	if err != nil {
-		return nil, client.NewRequestError(a.address, unwrapURL(err))
+		return nil, a.requestError(ctx, unwrapURL(err))
 	}
 	if response.StatusCode == http.StatusOK {
 		return response, nil
@@ -112,6 +112,15 @@ func (a *adminClient) why(status int, line string) string {
 	return why
 }
 
+// requestError makes an Error of what went wrong with a request under ctx. Where patience was at an end it says so: what was
+// cancelled looks like an interruption otherwise.
+func (a *adminClient) requestError(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, context.DeadlineExceeded) {
+		err = cause
+	}
+	return client.NewRequestError(a.address, err)
+}
+
 // unwrapURL leaves out the request, which the error says otherwise.
 func unwrapURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
@@ -129,9 +138,9 @@ type event struct {
 // events follows /events and calls take with each until that or the stream fails. The stream has failed, too, when nothing came for so
 // long that even the comments by which the server says that it is there are missing. The ID is that of the last event seen.
 func (a *adminClient) events(ctx context.Context, id *string, take func(event) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	patience := time.AfterFunc(a.timeout, cancel)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := time.AfterFunc(a.timeout, func() { cancel(context.DeadlineExceeded) })
 	defer patience.Stop()
 	query := url.Values{}
 	if *id != "" {
@@ -168,7 +177,7 @@ func (a *adminClient) events(ctx context.Context, id *string, take func(event) e
 	if err == nil {
 		err = io.EOF
 	}
-	return client.NewRequestError(a.address, err)
+	return a.requestError(ctx, err)
 }
 
 // printJSON prints a line.

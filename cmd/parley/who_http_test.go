@@ -1,0 +1,76 @@
+package main_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	peer "parley/client"
+	parley "parley/cmd/parley"
+)
+
+// streaming is a client of an admin side that answers each request with these bytes, if any, and then is silent.
+func streaming(t *testing.T, answer string) *http.Client {
+	t.Helper()
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			defer theirs.Close()
+			request, err := http.ReadRequest(bufio.NewReader(theirs))
+			if err != nil {
+				return
+			}
+			defer request.Body.Close()
+			_, _ = io.WriteString(theirs, answer)
+			_, _ = io.Copy(io.Discard, theirs) // until the client goes
+		}()
+		return ours, nil
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// A side that does not answer, and one that falls silent, is a timeout; an end from outside is not.
+func TestWhoEventsSilence(t *testing.T) {
+	t.Parallel()
+	const hello = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: hello\ndata: {}\n\n"
+	for name, test := range map[string]struct {
+		answer     string
+		stop       time.Duration // 0: never
+		events     int
+		kind       peer.Kind
+		after      time.Duration
+		wantCancel bool
+	}{
+		"no answer":           {kind: peer.Timeout, after: 5 * time.Second},
+		"silence":             {answer: hello, events: 1, kind: peer.Timeout, after: 40 * time.Second},
+		"stopped, no answer":  {stop: time.Second, kind: peer.Failed, after: time.Second, wantCancel: true},
+		"stopped, in silence": {answer: hello, stop: 30 * time.Second, events: 1, kind: peer.Failed, after: 30 * time.Second, wantCancel: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if test.stop > 0 {
+					time.AfterFunc(test.stop, cancel)
+				}
+				start, events := time.Now(), 0
+				err := parley.FollowEvents(ctx, streaming(t, test.answer), 5*time.Second, func(string) { events++ })
+				e, ok := errors.AsType[*peer.Error](err)
+				if !ok || e.Kind != test.kind || errors.Is(err, context.Canceled) != test.wantCancel {
+					t.Errorf("got %v, want kind %s", err, test.kind)
+				}
+				if took := time.Since(start); took != test.after || events != test.events {
+					t.Errorf("%d events, over after %v; want %d and %v", events, took, test.events, test.after)
+				}
+			})
+		})
+	}
+}
