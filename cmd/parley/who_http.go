@@ -21,7 +21,7 @@ import (
 // Bounds of what is taken from an admin side.
 const (
 	maxPage  = 8 << 20 // bytes of an answer: that of roster.MaxLimit records, each as long as can be
-	maxEvent = 2 << 20 // bytes of a line of an event, which has 150 records at most
+	maxEvent = 1 << 20 // bytes of the data of an event, in one line or many: parley sends less than a tenth of it
 	silence  = 40 * time.Second
 )
 
@@ -162,6 +162,9 @@ func (a *adminClient) events(ctx context.Context, id *string, take func(event) e
 		case "id":
 			*id = string(value)
 		case "data":
+			if len(e.data)+len(value) > maxEvent {
+				return client.NewAnswerError(a.address, "an event that does not end")
+			}
 			e.data = append(e.data, value...)
 		case "":
 			if len(lines.Bytes()) > 0 || e.name == "" { // a comment, or the end of an event without a name

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,10 +37,29 @@ func streaming(t *testing.T, answer string) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
+// streamHead begins an answer of /events.
+const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+// An event that goes on and on is given up before it has taken much memory.
+func TestWhoEventsEndless(t *testing.T) {
+	t.Parallel()
+	line := "data: " + strings.Repeat("x", 1<<10-1) + "\n"
+	for lines, want := range map[int]peer.Kind{1024: peer.Failed, 1026: peer.Wrong} {
+		answer := streamHead + "event: roster\n" + strings.Repeat(line, lines) + "\n"
+		ctx, cancel := context.WithCancel(t.Context())
+		err := parley.FollowEvents(ctx, streaming(t, answer), time.Minute, func(string) { cancel() }) // The first event is the last.
+		cancel()
+		e, ok := errors.AsType[*peer.Error](err)
+		if !ok || e.Kind != want {
+			t.Errorf("%d lines: got %v, want kind %s", lines, err, want)
+		}
+	}
+}
+
 // A side that does not answer, and one that falls silent, is a timeout; an end from outside is not.
 func TestWhoEventsSilence(t *testing.T) {
 	t.Parallel()
-	const hello = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: hello\ndata: {}\n\n"
+	const hello = streamHead + "event: hello\ndata: {}\n\n"
 	for name, test := range map[string]struct {
 		answer     string
 		stop       time.Duration // 0: never
