@@ -132,6 +132,7 @@ func unwrapURL(err error) error {
 // An event is one of /events.
 type event struct {
 	name string
+	id   string // empty: that of the one before
 	data []byte
 }
 
@@ -160,7 +161,7 @@ func (a *adminClient) events(ctx context.Context, id *string, take func(event) e
 		case "event":
 			e.name = string(value)
 		case "id":
-			*id = string(value)
+			e.id = string(value)
 		case "data":
 			if len(e.data)+len(value) > maxEvent {
 				return client.NewAnswerError(a.address, "an event that does not end")
@@ -169,6 +170,9 @@ func (a *adminClient) events(ctx context.Context, id *string, take func(event) e
 		case "":
 			if len(lines.Bytes()) > 0 || e.name == "" { // a comment, or the end of an event without a name
 				continue
+			}
+			if e.id != "" {
+				*id = e.id // Not before its end, as it would be lost if the stream were cut in the middle of it.
 			}
 			if err := take(e); err != nil {
 				return err

@@ -47,13 +47,26 @@ func TestWhoEventsEndless(t *testing.T) {
 	for lines, want := range map[int]peer.Kind{1024: peer.Failed, 1026: peer.Wrong} {
 		answer := streamHead + "event: roster\n" + strings.Repeat(line, lines) + "\n"
 		ctx, cancel := context.WithCancel(t.Context())
-		err := parley.FollowEvents(ctx, streaming(t, answer), time.Minute, func(string) { cancel() }) // The first event is the last.
+		_, err := parley.FollowEvents(ctx, streaming(t, answer), time.Minute, func(string) { cancel() }) // The first event is the last.
 		cancel()
 		e, ok := errors.AsType[*peer.Error](err)
 		if !ok || e.Kind != want {
 			t.Errorf("%d lines: got %v, want kind %s", lines, err, want)
 		}
 	}
+}
+
+// An event that was cut off has not been seen, and will be asked for again.
+func TestWhoEventsCut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answer := streamHead + "event: roster\nid: one-1\ndata: {}\n\nevent: bye\ndata: {}\n\nevent: roster\nid: one-2\ndata: {}\n"
+		var events []string
+		id, err := parley.FollowEvents(t.Context(), streaming(t, answer), time.Minute, func(name string) { events = append(events, name) })
+		if id != "one-1" || strings.Join(events, " ") != "roster bye" || err == nil {
+			t.Errorf("got %q up to the ID %q, %v", events, id, err)
+		}
+	})
 }
 
 // A side that does not answer, and one that falls silent, is a timeout; an end from outside is not.
@@ -82,7 +95,7 @@ func TestWhoEventsSilence(t *testing.T) {
 					time.AfterFunc(test.stop, cancel)
 				}
 				start, events := time.Now(), 0
-				err := parley.FollowEvents(ctx, streaming(t, test.answer), 5*time.Second, func(string) { events++ })
+				_, err := parley.FollowEvents(ctx, streaming(t, test.answer), 5*time.Second, func(string) { events++ })
 				e, ok := errors.AsType[*peer.Error](err)
 				if !ok || e.Kind != test.kind || errors.Is(err, context.Canceled) != test.wantCancel {
 					t.Errorf("got %v, want kind %s", err, test.kind)
