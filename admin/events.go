@@ -42,7 +42,11 @@ func (e events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Accel-Buffering", "no") // nginx would hold events back.
 	s := stream{w: w, control: http.NewResponseController(w), taken: stirs(r)}
 	_ = s.control.SetReadDeadline(time.Time{}) // Nothing more is to come.
-	if s.send([]byte("retry: 1000\n\n"), event("hello", "", roster.Hello{
+	id := ""                                   // What is replayed has its own.
+	if last == "" {
+		id = eventID(e.epoch, seq)
+	}
+	if s.send([]byte("retry: 1000\n\n"), event("hello", id, roster.Hello{
 		Epoch:      e.epoch,
 		Name:       e.name,
 		Version:    e.version,
@@ -113,6 +117,9 @@ func event(name, id string, data any) []byte {
 	b = append(b, encode(data)...)
 	return append(b, '\n')
 }
+
+// eventID is that of the event with a number; parseID reads it.
+func eventID(epoch string, seq uint64) string { return fmt.Sprintf("%s-%d", epoch, seq) }
 
 // parseID returns which event a viewer saw last; false if it is none of this epoch.
 func parseID(id, epoch string) (seq uint64, ok bool) {

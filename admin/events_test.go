@@ -98,12 +98,19 @@ func (v *viewer) want(name string, data any) told {
 // greeted reads what comes first.
 func (v *viewer) greeted() roster.Hello {
 	v.t.Helper()
+	hello, _ := v.greetedAt()
+	return hello
+}
+
+// greetedAt reads what comes first, and returns its ID, too.
+func (v *viewer) greetedAt() (roster.Hello, string) {
+	v.t.Helper()
 	if e, ok := v.next(); !ok || e.retry != "1000" {
 		v.t.Fatalf("got %+v, %t; want how soon to come back", e, ok)
 	}
 	var hello roster.Hello
-	v.want("hello", &hello)
-	return hello
+	e := v.want("hello", &hello)
+	return hello, e.id
 }
 
 // ends reads to the end and returns the last event.
@@ -223,8 +230,8 @@ func TestEvents_resumes(t *testing.T) {
 			back := s.watch("Last-Event-ID: " + last)
 			hello := back.greeted()
 			var got roster.Reset
-			if e := back.want("reset", &got); e.id != "" || got.Epoch != hello.Epoch || got.Seq != hello.Seq {
-				t.Errorf("%s: %+v", what, got)
+			if e := back.want("reset", &got); e.id != fmt.Sprintf("%s-%d", hello.Epoch, hello.Seq) || got.Epoch != hello.Epoch || got.Seq != hello.Seq {
+				t.Errorf("%s: id %q, %+v", what, e.id, got)
 			}
 			back.conn.Close()
 			synctest.Wait()
@@ -244,6 +251,34 @@ func TestEvents_resumes(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(time.Minute) // Nobody has watched for so long that nobody has noted what happened.
 		reset("nothing was noted", last)
+	})
+}
+
+// Who loses the stream before anything has happened is told what has happened since the hello, or since the reset.
+func TestEvents_resumesBeforeFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoll()
+		s := servePipes(t, showing(r))
+		v := s.watch()
+		_, last := v.greetedAt()
+		for round := range 2 {
+			v.conn.Close()
+			synctest.Wait()
+			r.joins(1)
+			time.Sleep(2 * interval)
+			back := s.watch("Last-Event-ID: " + last)
+			if _, id := back.greetedAt(); id != "" {
+				t.Errorf("round %d: the hello has the id %q, and who loses the stream behind it misses what is replayed", round, id)
+			}
+			var change roster.Change
+			if back.want("roster", &change); len(change.Joined) != 1 || change.Totals.Accepted != uint64(round+1) {
+				t.Errorf("round %d: %+v", round, change)
+			}
+			v = s.watch("Last-Event-ID: nonsense")
+			v.greeted()
+			last = v.want("reset", new(roster.Reset)).id
+		}
 	})
 }
 

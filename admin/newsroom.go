@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -78,7 +77,7 @@ func (n *newsroom) missed(last string) [][]byte {
 	if ok && seen <= n.seq && n.seq-seen <= uint64(len(n.past)) {
 		return append([][]byte{}, n.past[uint64(len(n.past))-(n.seq-seen):]...)
 	}
-	return [][]byte{event("reset", "", roster.Reset{Epoch: n.epoch, Seq: n.seq})}
+	return [][]byte{event("reset", eventID(n.epoch, n.seq), roster.Reset{Epoch: n.epoch, Seq: n.seq})}
 }
 
 // leave takes a viewer out.
@@ -175,7 +174,7 @@ func (n *newsroom) compose(seq uint64, news roster.News) []byte {
 		More:      news.More,
 	}
 	for {
-		e := event("roster", fmt.Sprintf("%s-%d", n.epoch, seq), change)
+		e := event("roster", eventID(n.epoch, seq), change)
 		if len(e) <= maxEvent || len(change.Joined)+len(change.Left)+len(change.Changed) == 0 {
 			return e
 		}

@@ -43,4 +43,8 @@ func TestDeadStream(t *testing.T) {
 	v.await("events", `live.events.readyState === EventSource.OPEN && live.lastEvent > 0`)
 	d.dial(d.addresses[0], "name=Carl\n")
 	v.awaitNames("Ada", "Bob", "Carl")
+
+	// Of a server that it takes for another run, it keeps the ID of the first event.
+	v.do(`live.events.close(); live.epoch = "another"; live.lastID = undefined; live.listen()`)
+	v.await("the ID of the hello", `live.lastID?.startsWith(live.epoch + "-")`)
 }

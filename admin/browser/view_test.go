@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -70,6 +71,24 @@ func TestView(t *testing.T) {
 		const boxes = [...document.querySelectorAll("#rows tr:not([hidden])")].map((tr) => tr.getBoundingClientRect()).sort((a, b) => a.top - b.top);
 		return boxes.length > 3 && boxes[0].height === 64 && boxes.every((box, i) => i === 0 || box.top >= boxes[i - 1].bottom - 0.5);
 	})()`)
+}
+
+// Nobody can type a search that is too long for the server. One that is too long all the same is given up, and is no reason to announce
+// that the server is lost.
+func TestSearchTooLong(t *testing.T) {
+	d := serve(t, "127.0.0.1:0", "register://127.0.0.1:0")
+	v := open(t, d.admin, projector)
+	d.dial(d.addresses[0], "name=Ada\n")
+	v.awaitNames("Ada")
+	v.run(focus("#search"), chromedp.KeyEvent(strings.Repeat("\u20ac", 90)))
+	v.awaitNames()
+	v.await("a search that was cut", `filter.q.length === 80 && live.state === "live"`)
+
+	v.do(`window.states = []; const changed = live.changed; live.changed = () => { states.push(live.state); changed(); }`)
+	v.tolerate(true) // The browser logs the 400.
+	v.do(`const search = document.getElementById("search"); search.value = "x".repeat(257); search.dispatchEvent(new Event("input"))`)
+	v.awaitNames("Ada")
+	v.await("no search", `filter.q === "" && document.getElementById("search").value === "" && !states.includes("lost")`)
 }
 
 func focus(selector string) chromedp.Action[chromedp.Void] {

@@ -43,9 +43,9 @@ class Live {
     const query = this.lastID ? `?last_event_id=${encodeURIComponent(this.lastID)}` : "";
     const events = (this.events = new EventSource(`events${query}`));
     const on = (name, then) => events.addEventListener(name, (event) => {
-      if (event.lastEventId) this.lastID = event.lastEventId;
       this.lastEvent = Date.now();
       then(JSON.parse(event.data || "{}"));
+      if (event.lastEventId) this.lastID = event.lastEventId; // Behind then, which forgets that of another run.
     });
     on("hello", (hello) => {
       this.streaming = true;

@@ -210,12 +210,14 @@ function choose(part) {
   look(0);
 }
 
-// unfilter gives up what another run of the server may not have: a listener, a reason. It returns whether there was something.
+// unfilter gives up what the server may not take: a listener or a reason that another run had, a search that is too long. It returns
+// whether there was something.
 function unfilter() {
-  const any = Boolean(filter.listener || filter.reason);
-  for (const key of ["listener", "reason"]) {
+  const any = Boolean(filter.q || filter.listener || filter.reason);
+  clearTimeout(filter.timer);
+  for (const [key, id] of [["q", "search"], ["listener", "listener"], ["reason", "reason"]]) {
     filter[key] = "";
-    byID(key).value = "";
+    byID(id).value = "";
   }
   if (any) roll.reset();
   return any;

@@ -96,13 +96,9 @@ func (t *transport) config() (*client.TLSConfig, error) {
 		config.Pin = pin
 	}
 	if t.ca != "" {
-		text, err := readFile("ca", t.ca)
-		if err != nil {
+		var err error
+		if config.RootCAs, err = rootCAs(t.ca); err != nil {
 			return nil, err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--ca=%s: it has no certificate in it", t.ca)
 		}
 	}
 	if t.cert != "" {
@@ -133,6 +129,19 @@ func (t *transport) certificate() (*tls.Certificate, error) {
 		return nil, fmt.Errorf("--cert=%s --key=%s: %w", t.cert, file, err)
 	}
 	return &pair, nil
+}
+
+// rootCAs returns the authorities in the file that --ca names.
+func rootCAs(file string) (*x509.CertPool, error) {
+	text, err := readFile("ca", file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--ca=%s: it has no certificate in it", file)
+	}
+	return pool, nil
 }
 
 // readFile reads the file that a flag names. The error says which one it is.

@@ -2,13 +2,11 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -115,13 +113,9 @@ func (a *whoAccess) tlsConfig() (*tls.Config, error) {
 	}
 	config := &tls.Config{InsecureSkipVerify: a.insecure}
 	if a.ca != "" {
-		text, err := os.ReadFile(a.ca)
-		if err != nil {
-			return nil, fmt.Errorf("--ca: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--ca: %s has no certificate in it", a.ca)
+		var err error
+		if config.RootCAs, err = rootCAs(a.ca); err != nil {
+			return nil, err
 		}
 	}
 	return config, nil

@@ -21,7 +21,7 @@ import (
 // Bounds of what is taken from an admin side.
 const (
 	maxPage  = 8 << 20 // bytes of an answer: that of roster.MaxLimit records, each as long as can be
-	maxEvent = 2 << 20 // bytes of a line of an event, which has 150 records at most
+	maxEvent = 1 << 20 // bytes of the data of an event, in one line or many: parley sends less than a tenth of it
 	silence  = 40 * time.Second
 )
 
@@ -82,7 +82,7 @@ func (a *adminClient) get(ctx context.Context, path string, query url.Values) (*
 	}
 	response, err := a.http.Do(request)
 	if err != nil {
-		return nil, client.NewRequestError(a.address, unwrapURL(err))
+		return nil, a.requestError(ctx, unwrapURL(err))
 	}
 	if response.StatusCode == http.StatusOK {
 		return response, nil
@@ -112,6 +112,15 @@ func (a *adminClient) why(status int, line string) string {
 	return why
 }
 
+// requestError makes an Error of what went wrong with a request under ctx. Where patience was at an end it says so: what was
+// cancelled looks like an interruption otherwise.
+func (a *adminClient) requestError(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, context.DeadlineExceeded) {
+		err = cause
+	}
+	return client.NewRequestError(a.address, err)
+}
+
 // unwrapURL leaves out the request, which the error says otherwise.
 func unwrapURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
@@ -123,15 +132,16 @@ func unwrapURL(err error) error {
 // An event is one of /events.
 type event struct {
 	name string
+	id   string // empty: that of the one before
 	data []byte
 }
 
 // events follows /events and calls take with each until that or the stream fails. The stream has failed, too, when nothing came for so
 // long that even the comments by which the server says that it is there are missing. The ID is that of the last event seen.
 func (a *adminClient) events(ctx context.Context, id *string, take func(event) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	patience := time.AfterFunc(a.timeout, cancel)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := time.AfterFunc(a.timeout, func() { cancel(context.DeadlineExceeded) })
 	defer patience.Stop()
 	query := url.Values{}
 	if *id != "" {
@@ -151,12 +161,18 @@ func (a *adminClient) events(ctx context.Context, id *string, take func(event) e
 		case "event":
 			e.name = string(value)
 		case "id":
-			*id = string(value)
+			e.id = string(value)
 		case "data":
+			if len(e.data)+len(value) > maxEvent {
+				return client.NewAnswerError(a.address, "an event that does not end")
+			}
 			e.data = append(e.data, value...)
 		case "":
 			if len(lines.Bytes()) > 0 || e.name == "" { // a comment, or the end of an event without a name
 				continue
+			}
+			if e.id != "" {
+				*id = e.id // Not before its end, as it would be lost if the stream were cut in the middle of it.
 			}
 			if err := take(e); err != nil {
 				return err
@@ -168,7 +184,7 @@ func (a *adminClient) events(ctx context.Context, id *string, take func(event) e
 	if err == nil {
 		err = io.EOF
 	}
-	return client.NewRequestError(a.address, err)
+	return a.requestError(ctx, err)
 }
 
 // printJSON prints a line.

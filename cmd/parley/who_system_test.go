@@ -31,3 +31,16 @@ func TestWhoScreen(t *testing.T) {
 	s.types("", "C-c")
 	s.await(`status 0\n`)
 }
+
+// A roll that could not be had is asked for again, though nothing more changes.
+func TestWhoScreenMoody(t *testing.T) {
+	t.Parallel()
+	events := make(chan string, 1)
+	server := moody(t, events, rollOf(t, "Ada"), "", rollOf(t, "Ada", "Bob"))
+	s := newScreen(t, "parley who --watch "+server.URL)
+	s.await(`\n +1 +Ada +192\.0\.2\.1:40000 +echo:`)
+	events <- "event: roster\ndata: {}\n\n"
+	s.await(`\n +2 +Bob +192\.0\.2\.1:40000 +echo:`)
+	s.types("", "C-c")
+	s.await(`status 0\n`)
+}

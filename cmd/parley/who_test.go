@@ -5,7 +5,10 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -69,6 +72,65 @@ func TestWhoWatch(t *testing.T) {
 		p.signal(syscall.SIGINT)
 		p.exits(0)
 	}
+}
+
+// moody is an admin side whose /events stays up, with what comes from events in it, while its first answers to /clients are these, of
+// which an empty one is a 500. The last one stays.
+func moody(t *testing.T, events <-chan string, answers ...string) *httptest.Server {
+	t.Helper()
+	var asked atomic.Int64
+	mux := http.NewServeMux()
+	mux.HandleFunc("/clients", func(w http.ResponseWriter, _ *http.Request) {
+		i := min(int(asked.Add(1)), len(answers)) - 1
+		if answers[i] == "" {
+			http.Error(w, "not now", http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprint(w, answers[i])
+	})
+	mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
+		event := "event: hello\ndata: {\"epoch\":\"one\"}\n\n"
+		for {
+			fmt.Fprint(w, event)
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case event = <-events:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // A stream would never end.
+		server.Close()
+	})
+	return server
+}
+
+// rollOf is an answer of /clients.
+func rollOf(t *testing.T, names ...string) string {
+	t.Helper()
+	page := roster.Page{Epoch: "one"}
+	for i, name := range names {
+		page.Clients = append(page.Clients, roster.Record{ClientID: uint64(i + 1), You: "192.0.2.1:40000", Listener: "echo://:12000", Name: name})
+	}
+	page.Matched.Open = len(names)
+	text, err := json.Marshal(page)
+	must(t, err)
+	return string(text)
+}
+
+// A list that could not be had is asked for again, though the events go on.
+func TestWhoWatchMoody(t *testing.T) {
+	t.Parallel()
+	s := moody(t, nil, "", rollOf(t, "Ada"))
+	p := launch(t, command("parley", "who", "--watch", s.URL))
+	p.stderr.await(t, `^parley: lost, trying again: wrong \S+: it answers 500 Internal Server Error: not now \(answer\)$`)
+	p.stdout.await(t, `^\S+( \S+)?  here  1  Ada  192\.0\.2\.1:40000  echo://:12000$`)
+	p.stderr.await(t, `^parley: the server is back$`)
+	p.signal(syscall.SIGINT)
+	p.exits(0)
 }
 
 // A server that is not there at the beginning is not waited for.

@@ -19,7 +19,7 @@ import (
 
 // How a watch keeps time.
 const (
-	tryAgain = time.Second            // until it looks whether a server that was lost is back
+	tryAgain = time.Second            // until it looks whether a server that was lost is back, or answers again
 	redraw   = 250 * time.Millisecond // between two looks whether there is something to draw
 )
 
@@ -120,7 +120,8 @@ func (p jsonPrinter) lost(err *client.Error) {
 type drawer struct {
 	who     *whoCommand
 	roll    *roster.Page
-	changed bool // since the roll was asked for
+	changed bool      // since the roll was got
+	next    time.Time // when it is asked for again, where that went wrong
 	away    *client.Error
 	since   time.Time // of away
 	drawn   time.Time
@@ -131,24 +132,24 @@ type drawer struct {
 const screenful = 200
 
 func (d *drawer) take(_ context.Context, e event) error {
-	if e.name == "bye" {
-		return nil
+	if e.name != "bye" {
+		d.changed = true
 	}
-	d.changed, d.away = true, nil
 	return nil
 }
 
 func (d *drawer) tick(ctx context.Context) error {
-	if d.changed {
-		d.changed = false
+	if d.changed && !time.Now().Before(d.next) {
 		most := screenful
 		if d.who.limit > 0 {
 			most = min(most, d.who.limit)
 		}
 		roll, err := d.who.roll(ctx, most)
 		if err != nil {
+			d.next = time.Now().Add(tryAgain)
 			return err
 		}
+		d.changed, d.away = false, nil
 		d.roll, d.asked = roll, time.Now()
 		return d.draw()
 	}
@@ -187,7 +188,9 @@ func (d *drawer) draw() error {
 // A reporter prints a line for each client that is there, comes or leaves.
 type reporter struct {
 	who   *whoCommand
-	epoch string
+	epoch string    // of the server of which it has printed who is there
+	owed  string    // that of one of which it has not; empty: none
+	next  time.Time // when it asks for that again
 	away  bool
 }
 
@@ -213,18 +216,23 @@ func (r *reporter) begin(ctx context.Context, data []byte) error {
 	if err := json.Unmarshal(data, hello); err != nil {
 		return client.NewAnswerError(r.who.side.address, "an event that is not what parley's would be")
 	}
-	if r.away {
-		fmt.Fprintln(r.who.stderr, "parley: the server is back")
-		r.away = false
-	}
 	if r.epoch == hello.Epoch {
+		r.back()
 		return nil
 	}
+	r.owed = hello.Epoch
+	return r.list(ctx)
+}
+
+// list prints who is there, which is owed until it is known.
+func (r *reporter) list(ctx context.Context) error {
 	roll, err := r.who.roll(ctx, r.who.limit)
 	if err != nil {
+		r.next = time.Now().Add(tryAgain)
 		return err
 	}
-	r.epoch = hello.Epoch
+	r.back()
+	r.epoch, r.owed = r.owed, ""
 	for i := range roll.Clients {
 		what := "here"
 		if !roll.Clients[i].End.IsZero() {
@@ -237,7 +245,12 @@ func (r *reporter) begin(ctx context.Context, data []byte) error {
 	return nil
 }
 
-func (*reporter) tick(context.Context) error { return nil }
+func (r *reporter) tick(ctx context.Context) error {
+	if r.owed == "" || time.Now().Before(r.next) {
+		return nil
+	}
+	return r.list(ctx)
+}
 
 func (r *reporter) report(change *roster.Change) error {
 	for _, list := range []struct {
@@ -282,6 +295,14 @@ func (r *reporter) lost(err *client.Error) {
 		fmt.Fprintf(r.who.stderr, "parley: lost, trying again: %v\n", err)
 	}
 	r.away = true
+}
+
+// back tells that the server is back, if it was lost.
+func (r *reporter) back() {
+	if r.away {
+		fmt.Fprintln(r.who.stderr, "parley: the server is back")
+	}
+	r.away = false
 }
 
 // wants reports whether a client is one of those that were asked for, by the rules of /clients.
