@@ -24,12 +24,17 @@ func NewRequestError(a Address, err error) *Error {
 		err = &tlsError{why, err}
 	case noTLS, errors.Is(err, http.ErrSchemeMismatch):
 		err = &tlsError{"it speaks no TLS", err}
-	case strings.Contains(err.Error(), "malformed HTTP"): // There is no other way to tell.
+	case noHTTP(err):
 		err = &wrongError{"it speaks no HTTP", err}
 	case alertIn(err) != "":
 		err = &tlsError{"it refuses the TLS handshake: " + alertIn(err), err}
 	}
 	return newError(phase, a, Timings{}, err)
+}
+
+// noHTTP reports whether a server has said something else, maybe before it was asked. Only the text tells.
+func noHTTP(err error) bool {
+	return strings.Contains(err.Error(), "malformed HTTP") || strings.Contains(err.Error(), "readLoopPeekFailLocked")
 }
 
 // NewAnswerError makes an Error of an answer that should have been another one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/url"
 	"os"
 	"slices"
@@ -80,6 +81,7 @@ The password for --user is ` + whoPassword + `.`,
 		if err := flagsFromEnvironment(cmd, environ); err != nil {
 			return err
 		}
+		log.SetOutput(io.Discard) // There package net/http tells of servers that speak before they are asked.
 		w.stdout, w.stderr, w.wide = cmd.OutOrStdout(), cmd.ErrOrStderr(), isUTF8(environ)
 		if out, ok := w.stdout.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
 			w.screen = out
