@@ -58,7 +58,7 @@ type Listener struct {
 // until [Server.Shutdown].
 type Server struct {
 	handler   http.Handler
-	webConfig string
+	webConfig *configWatch // nil: there is none
 	log       *zap.Logger
 	crowd     crowd
 	news      *newsroom // nil: there is no roster
@@ -79,7 +79,10 @@ func New(opts Options) *Server {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
 	}
-	s := &Server{webConfig: opts.WebConfig, log: opts.Log}
+	s := &Server{log: opts.Log}
+	if opts.WebConfig != "" {
+		s.webConfig = &configWatch{file: opts.WebConfig, log: opts.Log}
+	}
 	if opts.Roster != nil {
 		s.news = newNewsroom(newBoard(opts))
 	}
@@ -96,10 +99,10 @@ func (s *Server) Serve(ln net.Listener) error {
 		_ = ln.Close()
 		return http.ErrServerClosed
 	}
-	if s.webConfig == "" {
+	if s.webConfig == nil {
 		return server.Serve(patientListener{ln})
 	}
-	err := web.Serve(patientListener{ln}, server, &web.FlagConfig{WebConfigFile: &s.webConfig}, newWebLog(s.log))
+	err := web.Serve(watchedListener{patientListener{ln}, s.webConfig}, server, &web.FlagConfig{WebConfigFile: &s.webConfig.file}, newWebLog(s.log))
 	_ = ln.Close() // The toolkit does not, of what it does not get to serve.
 	return err
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.uber.org/zap"
@@ -19,6 +22,57 @@ func CheckWebConfig(file string) error {
 		return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return nil
+}
+
+// A configWatch looks, when a visitor comes, whether the web config file can be used, and says in the log when that has changed.
+// Without one that can, the toolkit lets nobody in; where TLS was asked for, it tells nobody why.
+type configWatch struct {
+	file string
+	log  *zap.Logger
+
+	mu     sync.Mutex
+	looked time.Time
+	wrong  string // what is wrong with it; "": nothing
+}
+
+// configLook is how often the file is looked at, at most.
+const configLook = time.Second
+
+func (w *configWatch) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.looked) < configLook {
+		return
+	}
+	w.looked = time.Now()
+	wrong := ""
+	if err := CheckWebConfig(w.file); err != nil {
+		wrong = err.Error()
+	}
+	switch {
+	case wrong == w.wrong:
+	case wrong == "":
+		w.log.Info("the admin web config can be used again", zap.String("file", w.file))
+	default:
+		w.log.Error("the admin web config cannot be used: nobody is let in until it is mended", zap.String("file", w.file),
+			zap.String("error", wrong))
+	}
+	w.wrong = wrong
+}
+
+// A watchedListener has the file looked at for each visitor.
+type watchedListener struct {
+	net.Listener
+	watch *configWatch
+}
+
+// Accept waits for the next connection.
+func (l watchedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		l.watch.look()
+	}
+	return conn, err
 }
 
 // A webLog takes what the exporters' toolkit logs, which is two lines for each socket when it begins, and one for each request

@@ -133,12 +133,23 @@ func TestWebConfig_spoilt(t *testing.T) {
 			t.Errorf("got %v", got.Status)
 		}
 	}
-	if n, most := logs.Len(), 2+int(time.Since(start).Seconds()); n < 1 || n > most {
+	if n, most := logs.Len(), 3+int(time.Since(start).Seconds()); n < 1 || n > most {
 		t.Errorf("%d lines, want from 1 to %d", n, most)
 	}
 	if line := logs.All()[0]; line.Message != "admin web config: Unable to parse configuration" || !strings.Contains(line.ContextMap()["err"].(string), "yaml") {
 		t.Errorf("the line is %v", line)
 	}
+	says := func(message string) {
+		t.Helper()
+		for deadline := time.Now().Add(30 * time.Second); logs.FilterMessage(message).Len() != 1; s.request("GET", "/clients") {
+			if time.Now().After(deadline) {
+				t.Fatalf("no line %q: %v", message, logs.All())
+			}
+		}
+	}
+	says("the admin web config cannot be used: nobody is let in until it is mended")
+	writeFile(t, filepath.Dir(config), "web.yml", "http_server_config: { http2: false }\n")
+	says("the admin web config can be used again")
 }
 
 // What is wrong with a file is said in one line.
