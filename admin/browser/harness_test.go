@@ -123,9 +123,15 @@ type tab struct {
 // open opens the page in a profile of its own.
 func open(t *testing.T, admin string, s screen) *tab {
 	t.Helper()
+	return openWith(t, admin, s, false)
+}
+
+// openWith opens the page, which may be refused something from the start if the tab tolerates that.
+func openWith(t *testing.T, admin string, s screen, tolerates bool) *tab {
+	t.Helper()
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	v := &tab{t: t, ctx: ctx, close: cancel, host: admin}
+	v := &tab{t: t, ctx: ctx, close: cancel, host: admin, tolerates: tolerates}
 	if err := chromedp.Do(ctx); err != nil { // without a limit, which would be that of the tab
 		t.Fatal(err)
 	}

@@ -20,8 +20,7 @@ func TestTooManyViewers(t *testing.T) {
 		}
 		full = strings.Contains(status, " 503 ")
 	}
-	v := open(t, d.admin, projector)
-	v.tolerate(true)
+	v := openWith(t, d.admin, projector, true)
 	v.await("that there are no events", `document.getElementById("status").textContent === "live, every 2 s"`)
 	d.dial(d.addresses[0], "name=Ada\n")
 	v.awaitNames("Ada")
