@@ -127,6 +127,7 @@ func TestR2_acceptFails(t *testing.T) {
 	eachTransportWaiting(t, func(f *fault) {
 		failures := sized(f, 20, 60) // of three sockets: 5 ms, 10 ms and so on up to 1 s each
 		p := f.serve("echo://127.0.0.1:0")
+		p.nobodyComes = *full // 20 s for each error; the system has no way to say it of one socket
 		present := f.dial(p.Addresses[0])
 		_, err := present.Greeting()
 		f.must(err)
