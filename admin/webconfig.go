@@ -49,9 +49,9 @@ func (w *configWatch) look() {
 	if err := CheckWebConfig(w.file); err != nil {
 		wrong = err.Error()
 	}
-	switch {
-	case wrong == w.wrong:
-	case wrong == "":
+	switch wrong {
+	case w.wrong:
+	case "":
 		w.log.Info("the admin web config can be used again", zap.String("file", w.file))
 	default:
 		w.log.Error("the admin web config cannot be used: nobody is let in until it is mended", zap.String("file", w.file),
