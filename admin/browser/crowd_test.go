@@ -102,10 +102,9 @@ func TestCrowd(t *testing.T) {
 			t.Fatalf("none of %d rounds was well", rounds)
 		}
 	}
-	v.await("the rows it stands at", `!document.querySelector("#rows tr.is-unknown:not([hidden])")`)
+	v.await("the rows it stands at", allKnown)
 	v.do(`document.getElementById("roll").scrollTop = 0`)
 	v.await("the first", `document.querySelector("#rows").textContent.includes("Student-")`)
-	time.Sleep(time.Second)
 	v.shoot("page-10000")
 }
 

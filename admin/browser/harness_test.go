@@ -2,6 +2,8 @@ package browser
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net/url"
@@ -240,23 +242,46 @@ func (v *tab) do(statements string) {
 // await waits until an expression is true.
 func (v *tab) await(what, expression string) {
 	v.t.Helper()
-	deadline := time.Now().Add(patience)
-	for !js[bool](v, "Boolean("+expression+")") {
-		if time.Now().After(deadline) {
-			v.t.Fatalf("not seen: %s\n%s", what, js[string](v, "document.body.innerText"))
-		}
-		time.Sleep(50 * time.Millisecond)
+	if !v.sees(expression) {
+		v.t.Fatalf("not seen: %s\n%s", what, js[string](v, "document.body.innerText"))
 	}
+}
+
+// sees waits within the page until an expression is true there, and reports whether it has become so.
+func (v *tab) sees(expression string) bool {
+	v.t.Helper()
+	ctx, cancel := v.limited()
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`new Promise((seen, failed) => {
+		const look = () => {
+			try {
+				if (`+expression+`) seen(true); else setTimeout(look, 50);
+			} catch (fault) {
+				failed(fault);
+			}
+		};
+		look();
+	})`, chromedp.EvalAwaitPromise))
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		v.t.Fatal(err)
+	}
+	return err == nil
 }
 
 // A row is one of the roll, as it reads.
 type row struct{ ID, Name, Email, Address, State, Notes string }
 
-// rows are those that the page has in it and shows, from top to bottom.
+// shownRows are those that the page has in it and shows, from top to bottom.
+const shownRows = `[...document.querySelectorAll("#rows tr:not([hidden])")]
+	.sort((a, b) => a.getAttribute("aria-rowindex") - b.getAttribute("aria-rowindex"))`
+
+// allKnown is true when the page has got all that these rows are to show.
+const allKnown = `!document.querySelector("#rows tr.is-unknown:not([hidden])")`
+
+// rows are what shownRows read.
 func (v *tab) rows() []row {
 	v.t.Helper()
-	return js[[]row](v, `[...document.querySelectorAll("#rows tr:not([hidden])")]
-		.sort((a, b) => a.getAttribute("aria-rowindex") - b.getAttribute("aria-rowindex"))
+	return js[[]row](v, shownRows+`
 		.map((tr) => {
 			const text = (q) => tr.querySelector(q).textContent;
 			return {ID: text(".id .main"), Name: text(".who .main"), Email: text(".who .more"),
@@ -277,12 +302,12 @@ func (v *tab) names() []string {
 // awaitNames waits until the rows have these names, in this order.
 func (v *tab) awaitNames(want ...string) {
 	v.t.Helper()
-	deadline := time.Now().Add(patience)
-	for got := v.names(); !slices.Equal(got, want); got = v.names() {
-		if time.Now().After(deadline) {
-			v.t.Fatalf("got  %q\nwant %q", got, want)
-		}
-		time.Sleep(50 * time.Millisecond)
+	names, err := json.Marshal(append([]string{}, want...)) // Nobody is [], and not null.
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if !v.sees(`JSON.stringify(` + shownRows + `.map((tr) => tr.querySelector(".who .main").textContent)) === JSON.stringify(` + string(names) + `)`) {
+		v.t.Fatalf("got  %q\nwant %q", v.names(), want)
 	}
 }
 

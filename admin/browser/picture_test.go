@@ -75,10 +75,15 @@ var guests = []string{"Hal Abelson", "Gerald Sussman", "Robin Milner", "Dana Sco
 // portray takes pictures of a class in which something has been happening for a while.
 func (v *tab) portray(d *daemon, class []*student, here func(i int) bool) {
 	v.t.Helper()
-	done := make(chan bool)
+	enough, done := make(chan bool), make(chan bool)
 	go func() {
 		defer close(done)
+		second := time.NewTicker(time.Second)
+		defer second.Stop()
 		for i := range 60 {
+			if i == 40 {
+				close(enough)
+			}
 			if i%6 == 0 && i/6 < len(guests) {
 				guest := d.dial(d.addresses[2], `{"name":"`+guests[i/6]+`","email":"`+strings.ToLower(strings.Fields(guests[i/6])[0])+`@example.org"}`)
 				time.AfterFunc(9*time.Second, func() { _ = hangUp(guest) })
@@ -88,10 +93,10 @@ func (v *tab) portray(d *daemon, class []*student, here func(i int) bool) {
 					s.says(strings.Repeat("x", 20+j*(i%7)))
 				}
 			}
-			time.Sleep(time.Second)
+			<-second.C
 		}
 	}()
-	time.Sleep(40 * time.Second)
+	<-enough
 	for _, picture := range []struct {
 		name   string
 		screen screen
@@ -103,7 +108,7 @@ func (v *tab) portray(d *daemon, class []*student, here func(i int) bool) {
 	} {
 		v.turn(picture.screen)
 		v.do(picture.first)
-		time.Sleep(2 * time.Second)
+		v.await("the rows it stands at", allKnown)
 		v.shoot(picture.name)
 	}
 	<-done
