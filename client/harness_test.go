@@ -160,7 +160,7 @@ func receiveAll(t testing.TB, c *client.Conn) (all []string) {
 
 // A tape is a connection on which a server says what is on it, piece by piece, and then ends its side.
 type tape struct {
-	net.Conn // nil: what is not implemented is not used
+	net.Conn // nil: of its methods those below are all that is called
 	pieces   [][]byte
 }
 
