@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"parley/faults/daemontest"
@@ -263,30 +264,42 @@ func netstat(f *fault, group, name string) int64 {
 // plainEcho greets and echoes as the daemon does, with nothing in between: how long that takes tells how busy the machine is.
 func plainEcho(f *fault) (address string) {
 	f.Helper()
+	return f.listen(func(conn net.Conn) {
+		greeting := protocol.Greeting{ClientID: 1, You: conn.RemoteAddr().String(), Me: conn.LocalAddr().String(), Name: "witness", Handler: "echo"}
+		_, _ = conn.Write(protocol.Text{}.AppendGreeting(nil, greeting))
+		b := make([]byte, 4<<10)
+		for {
+			n, err := conn.Read(b)
+			if err != nil {
+				return
+			}
+			_, _ = fmt.Fprintf(conn, "ECHO: %s", b[:n])
+		}
+	})
+}
+
+// listen has whoever connects served, each by a goroutine, until the test ends. It waits for them, so clients are closed before.
+func (f *fault) listen(serve func(conn net.Conn)) (address string) {
+	f.Helper()
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	f.must(err)
-	f.Cleanup(func() { socket.Close() })
-	go func() {
+	var all sync.WaitGroup
+	all.Go(func() {
 		for {
 			conn, err := socket.Accept()
 			if err != nil {
 				return
 			}
-			go func() {
+			all.Go(func() {
 				defer conn.Close()
-				greeting := protocol.Greeting{ClientID: 1, You: conn.RemoteAddr().String(), Me: conn.LocalAddr().String(), Name: "witness", Handler: "echo"}
-				_, _ = conn.Write(protocol.Text{}.AppendGreeting(nil, greeting))
-				b := make([]byte, 4<<10)
-				for {
-					n, err := conn.Read(b)
-					if err != nil {
-						return
-					}
-					_, _ = fmt.Fprintf(conn, "ECHO: %s", b[:n])
-				}
-			}()
+				serve(conn)
+			})
 		}
-	}()
+	})
+	f.Cleanup(func() {
+		socket.Close()
+		all.Wait()
+	})
 	return socket.Addr().String()
 }
 

@@ -136,31 +136,17 @@ func TestN3_slowPath(t *testing.T) {
 // slowPath returns an address from which a path leads to another.
 func slowPath(f *fault, to string, latency time.Duration, rate, most int) string {
 	f.Helper()
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	f.must(err)
-	f.Cleanup(func() { socket.Close() })
-	go func() {
-		for {
-			near, err := socket.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", to)
-			if err != nil {
-				near.Close()
-				continue
-			}
-			var both sync.WaitGroup
-			both.Go(func() { carry(far.(halfCloser), near.(halfCloser), latency, rate, most) })
-			both.Go(func() { carry(near.(halfCloser), far.(halfCloser), latency, rate, most) })
-			go func() {
-				both.Wait()
-				near.Close()
-				far.Close()
-			}()
+	return f.listen(func(near net.Conn) {
+		far, err := net.Dial("tcp", to)
+		if err != nil {
+			return
 		}
-	}()
-	return socket.Addr().String()
+		defer far.Close()
+		var both sync.WaitGroup
+		both.Go(func() { carry(far.(halfCloser), near.(halfCloser), latency, rate, most) })
+		both.Go(func() { carry(near.(halfCloser), far.(halfCloser), latency, rate, most) })
+		both.Wait()
+	})
 }
 
 // carry takes what comes from one to the other, in pieces of any size up to most, each so much later, and no more than rate bytes

@@ -630,25 +630,8 @@ func flood(c net.Conn, text string) {
 // hostile starts a server that deals so with whoever connects.
 func (f *fault) hostile(serve func(c net.Conn)) (address string) {
 	f.Helper()
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	f.must(err)
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			c, err := socket.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				defer c.Close()
-				_ = c.SetDeadline(time.Now().Add(daemontest.Patience))
-				serve(c)
-			})
-		}
+	return f.listen(func(c net.Conn) {
+		_ = c.SetDeadline(time.Now().Add(daemontest.Patience))
+		serve(c)
 	})
-	f.Cleanup(func() {
-		socket.Close()
-		all.Wait()
-	})
-	return socket.Addr().String()
 }
