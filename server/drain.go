@@ -46,13 +46,11 @@ func (s *Server) Shutdown(ctx context.Context) Outcome {
 	}
 	out := Outcome{Drained: conns, Cut: s.cutAll()}
 	out.Drained -= out.Cut
-	if out.Cut > 0 {
-		timer := time.NewTimer(cutTimeout)
-		defer timer.Stop()
-		select {
-		case <-s.over:
-		case <-timer.C:
-		}
+	timer := time.NewTimer(cutTimeout) // Also where none was cut: one that has just closed may not be in the books yet.
+	defer timer.Stop()
+	select {
+	case <-s.over:
+	case <-timer.C:
 	}
 	s.closeHangups()
 	s.flushThrottles()
